@@ -1,0 +1,1 @@
+"""Adapters to the databases that levelhead keeps level, behind one contract."""

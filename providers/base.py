@@ -1,0 +1,120 @@
+"""The provider contract: all that levelhead asks of a database.
+
+To add a database: subclass `Provider` and `Session`, register the dialect (in
+`providers.registry`, or by an entry point of the group ``levelhead.providers``),
+and pass ``tests/conformance``. No driver's object or exception leaves an adapter.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import ClassVar, Protocol, runtime_checkable
+
+from providers.types import Heads, Outcome, Receipt, Statement, Target
+
+
+class Session(ABC):
+    """One open connection to one target, never shared between tasks.
+
+    After `ConnectionLostError` the session is dead: open another.
+    """
+
+    @abstractmethod
+    async def heads(self) -> Heads:
+        """Return the revisions in the version table; `BASE` where it is empty or missing.
+
+        Never creates anything on the target.
+
+        Raises:
+            AccessDeniedError: The version table may not be read.
+            ConnectionLostError: The session died; nothing was changed.
+        """
+
+    @abstractmethod
+    def lock(self, *, wait: timedelta) -> AbstractAsyncContextManager[None]:
+        """Hold the target's migration lock, on this very session, for the block.
+
+        Where the database has no such lock this does nothing: the lease in the
+        control database is then the guard.
+
+        Raises:
+            LockBusyError: Somebody else held the lock for all of *wait*.
+            ConnectionLostError: The session died, and any lock of it with it.
+        """
+
+    @abstractmethod
+    async def execute(self, statement: Statement, *, ticket: str) -> Receipt:
+        """Send *statement* once, marked with *ticket*; it commits by itself.
+
+        Raises:
+            StatementError: The database refused it; it had no effect.
+            ConnectionLostError: No reply; ask `resolve` on a new session.
+        """
+
+    @abstractmethod
+    async def resolve(self, statement: Statement, *, ticket: str) -> Outcome:
+        """Tell what became of a statement whose reply was lost; never a guess.
+
+        Raises:
+            ConnectionLostError: The session died; nothing was changed.
+        """
+
+    @abstractmethod
+    async def stamp(self, *, before: Heads, after: Heads) -> None:
+        """Replace *before* by *after* in the version table, and read it back.
+
+        Creates the version table where it is missing.
+
+        Raises:
+            StampConflictError: The table did not hold exactly *before*; unchanged.
+            StatementError: The database refused; unchanged.
+            ConnectionLostError: No reply; `heads` under the lock tells.
+        """
+
+
+class Provider(ABC):
+    """One kind of database. One instance per process."""
+
+    dialect: ClassVar[str]
+
+    @abstractmethod
+    def open(self, target: Target) -> AbstractAsyncContextManager[Session]:
+        """Open a session on *target*, and close it after the block.
+
+        Raises:
+            ConnectError: Not reachable; nothing was sent, so trying again is safe.
+            AccessDeniedError: Credentials or privileges; do not try again.
+        """
+
+    async def aclose(self) -> None:
+        """Release what outlives a session. Safe to call twice."""
+        return
+
+
+@runtime_checkable
+class Transactional(Protocol):
+    """Optional ability of a session: DDL rolls back."""
+
+    async def apply(self, block: Sequence[Statement], *, before: Heads, after: Heads) -> None:
+        """Run *block* in one transaction with its guard and its stamp; all or nothing.
+
+        The guard holds the version rows and requires them to equal *before*.
+
+        Raises:
+            StampConflictError: The guard found other heads; nothing was changed.
+            StatementError: One statement failed (it is named); nothing was changed.
+            ConnectionLostError: No reply to COMMIT; `heads` under the lock tells.
+        """
+        ...
+
+
+@runtime_checkable
+class Fingerprinting(Protocol):
+    """Optional ability of a session: drift can be seen."""
+
+    async def fingerprint(self) -> str:
+        """Return a stable hash of the live schema, version table excluded."""
+        ...

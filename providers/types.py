@@ -1,0 +1,68 @@
+"""Values that cross the provider boundary: frozen, driver-free, without behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeAlias
+
+#: The rows of a version table: several where the history has branches.
+Heads: TypeAlias = frozenset[str]
+
+#: No revision applied: the version table is empty or missing.
+BASE: Heads = frozenset()
+
+
+class Policy(StrEnum):
+    """What the clock may do to a target."""
+
+    APPLY = "apply"  #: check it and apply what is pending
+    OBSERVE = "observe"  #: check it; only a person applies
+    OFF = "off"  #: leave it alone altogether
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One database, or one schema of it, that levelhead keeps at head of one history."""
+
+    name: str  #: unique; the key in every run and event
+    history: str  #: name of the history it follows
+    dialect: str  #: SQLAlchemy dialect name without driver; selects the provider
+    url: str = field(repr=False)  #: may hold a password: never logged, stored or shown
+    schema: str | None = None  #: None: whatever the server's search path says
+    version_table: str = "alembic_version"
+    version_table_schema: str | None = None  #: None: `schema`, else the search path
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    policy: Policy = Policy.APPLY
+    connect_timeout: timedelta = timedelta(seconds=10)
+    lock_wait: timedelta = timedelta(seconds=30)  #: patience for the migration lock
+    lock_timeout: timedelta = timedelta(seconds=5)  #: patience for one table lock
+    statement_timeout: timedelta = timedelta(0)  #: zero: no limit
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement, exactly as it is sent: literal, without parameters."""
+
+    sql: str
+    transactional: bool = True  #: False where it must stand outside a transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the database reported about a statement that succeeded."""
+
+    ticket: str
+    elapsed: timedelta
+    remote_id: str | None = None  #: the database's own id for it; None where it has none
+
+
+class Outcome(StrEnum):
+    """What became of a statement whose reply never arrived."""
+
+    APPLIED = "applied"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"  #: nobody can tell; a person must look

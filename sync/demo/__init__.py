@@ -1,0 +1,1 @@
+"""`levelhead demo`: the whole path on embedded defaults."""

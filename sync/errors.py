@@ -1,0 +1,99 @@
+"""The engine's branches of the error tree; its root is in `providers.errors`.
+
+PlanError                      the history cannot give the path that was asked for
+  ScriptError       .history   a script or env.py failed: mend it
+  RunnerTimeoutError           a script ran longer than it may: mend it or raise the limit
+  UnknownRevisionError         no such revision in the history, or an ambiguous one
+  MultipleHeadsError           the history has several heads: merge them, or say which
+  PlanStaleError               the target moved since the plan was made: plan again
+RunError                       the run cannot go on
+  LeaseLostError               another service has taken the target over: leave it alone
+  StatementInDoubtError        nobody can tell what a statement did: a person must look
+  TargetHeldError              a person put the target on hold: release it first
+  RunnerLostError              the runner ended without a word: its outcome is unknown
+AuditError                     the control database cannot be trusted or used
+  ChainBrokenError  .sequence  an event is missing or was altered
+  ControlDatabaseError         the control database refused: nothing was done
+  ControlDatabaseBusyError     another service holds this control database
+"""
+
+from __future__ import annotations
+
+from providers.errors import LevelheadError
+
+
+class PlanError(LevelheadError):
+    """The history cannot give the path that was asked for."""
+
+    exit_code = 4
+
+
+class ScriptError(PlanError):
+    """A migration script or env.py failed by itself, before or beside any database error.
+
+    The message names the exception, the file and the line; it holds no row data.
+    """
+
+    def __init__(self, message: str, *, history: str) -> None:
+        super().__init__(f"history {history}: {message}")
+        self.history = history
+
+
+class RunnerTimeoutError(ScriptError):
+    """A runner was ended because it took longer than the settings allow."""
+
+
+class UnknownRevisionError(PlanError):
+    """The history has no such revision, or the name fits several."""
+
+
+class MultipleHeadsError(PlanError):
+    """The history has several heads where one was needed."""
+
+
+class PlanStaleError(PlanError):
+    """The target is no longer where the plan starts from."""
+
+
+class RunError(LevelheadError):
+    """A run cannot start or go on."""
+
+    exit_code = 5
+
+
+class LeaseLostError(RunError):
+    """Another service holds the target now; nothing more may be done to it here."""
+
+
+class StatementInDoubtError(RunError):
+    """Nobody can tell what became of a statement; a person must look at the target."""
+
+
+class TargetHeldError(RunError):
+    """The target is on hold until `levelhead release`."""
+
+
+class RunnerLostError(RunError):
+    """The runner ended without a word; the version table tells how far it came."""
+
+
+class AuditError(LevelheadError):
+    """The control database cannot be used, or its audit log does not hold."""
+
+    exit_code = 6
+
+
+class ChainBrokenError(AuditError):
+    """An event is missing, out of order, or not the one that was written."""
+
+    def __init__(self, message: str, *, sequence: int) -> None:
+        super().__init__(f"audit log broken at event {sequence}: {message}")
+        self.sequence = sequence
+
+
+class ControlDatabaseError(AuditError):
+    """The control database refused to read or write; whatever was intended was not done."""
+
+
+class ControlDatabaseBusyError(AuditError):
+    """Another service holds this SQLite control database."""

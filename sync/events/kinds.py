@@ -1,0 +1,59 @@
+"""Every kind of event, as ``noun.past_participle``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What an event says happened."""
+
+    SERVICE_STARTED = "service.started"
+    SERVICE_STOPPED = "service.stopped"
+
+    HISTORY_CHANGED = "history.changed"  #: another head or other scripts on disk
+    HISTORY_FAILED = "history.failed"  #: its scripts or env.py cannot be loaded
+
+    TARGET_CHANGED = "target.changed"  #: heads moved, and no run of ours moved them
+    TARGET_UNREACHABLE = "target.unreachable"
+    TARGET_RECOVERED = "target.recovered"
+    TARGET_HELD = "target.held"
+    TARGET_RELEASED = "target.released"
+
+    RUN_REQUESTED = "run.requested"
+    RUN_STARTED = "run.started"
+    RUN_SUCCEEDED = "run.succeeded"
+    RUN_FAILED = "run.failed"
+    RUN_INTERRUPTED = "run.interrupted"
+    RUN_RESOLVED = "run.resolved"
+
+    STEP_STARTED = "step.started"
+    STEP_SUCCEEDED = "step.succeeded"
+    STEP_FAILED = "step.failed"
+    STEP_INTERRUPTED = "step.interrupted"
+    STEP_RESOLVED = "step.resolved"
+
+    TRANSACTION_STARTED = "transaction.started"  #: COMMIT is about to be sent
+    TRANSACTION_SUCCEEDED = "transaction.succeeded"
+    TRANSACTION_FAILED = "transaction.failed"
+    TRANSACTION_INTERRUPTED = "transaction.interrupted"
+    TRANSACTION_RESOLVED = "transaction.resolved"
+
+    STATEMENT_STARTED = "statement.started"
+    STATEMENT_SUCCEEDED = "statement.succeeded"
+    STATEMENT_FAILED = "statement.failed"
+    STATEMENT_INTERRUPTED = "statement.interrupted"
+    STATEMENT_RESOLVED = "statement.resolved"
+
+    STAMP_STARTED = "stamp.started"
+    STAMP_SUCCEEDED = "stamp.succeeded"
+    STAMP_FAILED = "stamp.failed"
+    STAMP_INTERRUPTED = "stamp.interrupted"
+    STAMP_RESOLVED = "stamp.resolved"
+
+    LEASE_LOST = "lease.lost"
+
+    TOKEN_CREATED = "token.created"  # noqa: S105 - the name of an event, not a password
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the name of an event, not a password
+
+    OPERATOR_SETTLED = "operator.settled"

@@ -1,0 +1,144 @@
+"""What the engine speaks of: statuses, orders, runs and rollouts. Frozen, no behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from providers.types import Heads, Policy
+
+
+class Status(StrEnum):
+    """Where a target stands, compared with the head of its history."""
+
+    CURRENT = "current"
+    BEHIND = "behind"
+    AHEAD = "ahead"  #: at a revision that this service has known, but that is not on disk now
+    UNKNOWN = "unknown"  #: at a revision nobody here has heard of, or never checked
+    HELD = "held"  #: a person's downgrade or stamp stands until it is released
+    DRIFTED = "drifted"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A person's word that the clock leaves a target alone."""
+
+    actor: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetStatus:
+    """One target as it was found at its last check."""
+
+    name: str
+    history: str
+    provider: str  #: dialect name
+    status: Status
+    heads: Heads | None  #: None: never read
+    head: Heads  #: the history's heads; several where it has branches
+    pending: tuple[str, ...]  #: revisions to apply, first one first
+    policy: Policy
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    checked_at: datetime | None = None
+    last_run: str | None = None  #: id of the newest run
+    hold: Hold | None = None
+    problem: str | None = None  #: one line: why it could not be checked or brought to head
+    retry_at: datetime | None = None  #: the clock leaves it alone until then
+
+
+class Verb(StrEnum):
+    """What a run does."""
+
+    SYNC = "sync"  #: apply what is pending
+    DOWNGRADE = "downgrade"
+    STAMP = "stamp"  #: set the version table only
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody wants done: a verb, and the revision to end at, as Alembic names them."""
+
+    verb: Verb
+    to: str = "heads"  #: revision, unique prefix, label, ``+1``, ``-1``, ``head``, ``base``
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which targets an order is for; everything that is given must match. Empty: all."""
+
+    targets: tuple[str, ...] = ()
+    history: str | None = None
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class RunState(StrEnum):
+    """How far a run came."""
+
+    REQUESTED = "requested"  #: the lease is held; nothing was done yet
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"  #: it ended without a word, or something of it is in doubt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One attempt to carry out one order on one target."""
+
+    id: str
+    rollout: str
+    target: str
+    history: str
+    actor: str
+    order: Order
+    state: RunState
+    requested_at: datetime
+    ended_at: datetime | None = None
+    plan: str | None = None  #: digest; None until the plan is known
+    before: Heads | None = None  #: None until the target was read
+    after: Heads | None = None  #: heads when the run ended; None until then
+    error: str | None = None  #: one line; None unless failed or interrupted
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A target that a rollout left out, and why."""
+
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """The runs that one trigger started."""
+
+    id: str
+    actor: str
+    order: Order
+    requested_at: datetime
+    runs: tuple[Run, ...] = ()
+    skipped: tuple[Skip, ...] = ()
+
+
+class Role(StrEnum):
+    """What the bearer of a token may do; each includes the one before."""
+
+    VIEWER = "viewer"  #: read
+    OPERATOR = "operator"  #: sync, downgrade, stamp, release
+    ADMIN = "admin"  #: also tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A named key to the API; the key itself is shown once and never stored."""
+
+    name: str
+    role: Role
+    created_at: datetime
+    revoked_at: datetime | None = None

@@ -1,0 +1,1 @@
+"""Plans, and the runner processes in which other people's scripts run."""

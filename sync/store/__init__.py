@@ -1,0 +1,1 @@
+"""The control database: SQLite or Postgres, one file per table."""
