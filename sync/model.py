@@ -142,3 +142,30 @@ class Token:
     role: Role
     created_at: datetime
     revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventQuery:
+    """A page of the audit log: everything that is given must match, oldest first."""
+
+    after: int = 0  #: sequence number, exclusive
+    limit: int = 100
+    target: str | None = None
+    history: str | None = None
+    kind: str | None = None
+    actor: str | None = None
+    run: str | None = None
+    since: datetime | None = None  #: inclusive
+    until: datetime | None = None  #: exclusive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunQuery:
+    """A page of runs: everything that is given must match, newest first."""
+
+    before: str | None = None  #: id of a run; only older ones
+    limit: int = 50
+    target: str | None = None
+    history: str | None = None
+    state: RunState | None = None
+    rollout: str | None = None

@@ -1,0 +1,58 @@
+"""The revision graph of a history, as pure data, and what can be read off it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from providers.types import Heads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One revision file, as Alembic read it."""
+
+    id: str
+    parents: tuple[str, ...]  #: ``down_revision``; empty at base
+    depends_on: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    message: str = ""
+    file: str = ""  #: file name without folder
+    digest: str = ""  #: sha256 of the file, hexadecimal
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """All revisions of a history, in an order in which they can be applied."""
+
+    history: str
+    revisions: Mapping[str, Revision]  #: in the order of application
+    heads: Heads
+    digest: str  #: changes with any script, env.py or alembic.ini
+
+
+def behind(graph: Graph, heads: Heads) -> tuple[str, ...]:
+    """Return the revisions that a target at *heads* lacks, first one first.
+
+    Revisions that the graph does not know are ignored.
+    """
+    applied = ancestors(graph, heads)
+    return tuple(name for name in graph.revisions if name not in applied)
+
+
+def ancestors(graph: Graph, heads: Heads) -> frozenset[str]:
+    """Return *heads* and everything below them, as far as the graph knows them."""
+    found: set[str] = set()
+    waiting = [name for name in heads if name in graph.revisions]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            revision = graph.revisions[name]
+            waiting.extend((*revision.parents, *revision.depends_on))
+    return frozenset(found)
+
+
+def strangers(graph: Graph, heads: Heads) -> tuple[str, ...]:
+    """Return those of *heads* that the graph does not know, sorted."""
+    return tuple(sorted(name for name in heads if name not in graph.revisions))
