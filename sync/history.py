@@ -29,6 +29,7 @@ class Graph:
     revisions: Mapping[str, Revision]  #: in the order of application
     heads: Heads
     digest: str  #: changes with any script, env.py or alembic.ini
+    locations: tuple[str, ...] = ()  #: absolute files and folders that the digest covers
 
 
 def behind(graph: Graph, heads: Heads) -> tuple[str, ...]:
