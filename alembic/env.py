@@ -1,0 +1,195 @@
+"""Migration environment of the sample schema: async SQLAlchemy, online and offline.
+
+The URL is `sqlalchemy.url` where the caller has set it. A hand-run leaves it unset, and
+POSTGRES_PROVIDER says where the URL comes from:
+
+    local (the default)   DATABASE_URL; without it PGUSER, PGPASSWORD, PGHOST, PGPORT and
+                          PGDATABASE over postgresql+asyncpg://postgres@127.0.0.1:5432/app
+
+A hand-run holds the lock that levelhead holds, so the two never migrate a database at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from logging.config import fileConfig
+
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, InvalidRequestError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+import app.models  # noqa: F401 - registers every model with Base.metadata
+from alembic import context
+from app.db.base import Base
+
+# levelhead's key: database, then schema and name of the version table.
+LOCK_KEY = (
+    "hashtextextended(concat_ws(':', 'levelhead', "
+    "current_database(), current_schema(), 'alembic_version'), 0)"
+)
+LOCK_POLL = 0.2  # seconds; a blocking wait would hang beside CREATE INDEX CONCURRENTLY
+
+config = context.config
+
+
+def whole_number(text: str, source: str) -> int:
+    """Read digits."""
+    if not text.isdecimal():
+        raise CommandError(f"{source} is {text!r}; write a whole number")
+    return int(text)
+
+
+def parse_url(text: str, source: str) -> URL:
+    """Read a URL; an error does not show it, for it may hold a password."""
+    try:
+        return make_url(text)
+    except ArgumentError:
+        raise CommandError(f"{source} is no URL; write postgresql://user@host/database") from None
+
+
+def local_url(environ: Mapping[str, str]) -> URL:
+    """Return the URL of a server that is reached directly."""
+    if text := environ.get("DATABASE_URL"):
+        return parse_url(text, "DATABASE_URL")
+    return URL.create(
+        "postgresql+asyncpg",
+        username=environ.get("PGUSER", "postgres"),
+        password=environ.get("PGPASSWORD"),
+        host=environ.get("PGHOST", "127.0.0.1"),
+        port=whole_number(environ.get("PGPORT", "5432"), "PGPORT"),
+        database=environ.get("PGDATABASE", "app"),
+    )
+
+
+PROVIDERS: Mapping[str, Callable[[Mapping[str, str]], URL]] = {"local": local_url}
+
+
+def provider_url(environ: Mapping[str, str]) -> URL:
+    """Return the URL that the provider named by POSTGRES_PROVIDER gives."""
+    name = environ.get("POSTGRES_PROVIDER") or "local"
+    if name not in PROVIDERS:
+        choices = ", ".join(sorted(PROVIDERS))
+        raise CommandError(f"POSTGRES_PROVIDER is {name!r}; choose one of: {choices}")
+    return PROVIDERS[name](environ)
+
+
+def database_url() -> URL:
+    """Return the URL to migrate."""
+    text = config.get_main_option("sqlalchemy.url")
+    url = parse_url(text, "sqlalchemy.url") if text else provider_url(os.environ)
+    return for_asyncpg(url) if url.drivername in {"postgresql", "postgresql+asyncpg"} else url
+
+
+def for_asyncpg(url: URL) -> URL:
+    """Return *url* with the driver named; asyncpg calls `sslmode` just `ssl`."""
+    query = {"ssl" if key == "sslmode" else key: value for key, value in url.query.items()}
+    return url.set(drivername="postgresql+asyncpg", query=query)
+
+
+def make_engine(url: URL) -> AsyncEngine:
+    """Return an engine for one connection."""
+    try:
+        return create_async_engine(url, poolclass=NullPool)
+    except (ArgumentError, InvalidRequestError, ImportError) as error:
+        raise CommandError(f"cannot use {url.drivername}: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """Return what *error*, or the driver's error inside it, says; without the hints below."""
+    text = str(getattr(error, "orig", error)) or type(error).__name__
+    return text.splitlines()[0]
+
+
+@asynccontextmanager
+async def connected(url: URL) -> AsyncIterator[AsyncConnection]:
+    """Connect for the block."""
+    connection = make_engine(url).connect()
+    try:
+        await connection.start()
+    except Exception as error:
+        place = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
+        raise CommandError(f"cannot connect to {place}: {first_line(error)}") from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def ask(connection: Connection, question: str) -> bool:
+    """Put a question about the lock.
+
+    By the driver and committed at once: Alembic's `autocommit_block` must find no
+    transaction open on its connection.
+    """
+    driver = connection.connection.dbapi_connection
+    cursor = driver.cursor()
+    cursor.execute(f"SELECT {question}({LOCK_KEY})")
+    (answer,) = cursor.fetchone()
+    cursor.close()
+    driver.commit()
+    return bool(answer)
+
+
+@asynccontextmanager
+async def migration_lock(connection: AsyncConnection, patience: int) -> AsyncIterator[None]:
+    """Hold levelhead's migration lock on *connection*; wait *patience* seconds for it."""
+    deadline = time.monotonic() + patience
+    while not await connection.run_sync(ask, "pg_try_advisory_lock"):
+        if time.monotonic() >= deadline:
+            raise CommandError(
+                f"somebody else is migrating this database: waited {patience} s for the lock; "
+                "try again later"
+            )
+        await asyncio.sleep(LOCK_POLL)
+    yield
+    # Not after a failure: the connection may be dead then, and closing it frees the lock.
+    await connection.run_sync(ask, "pg_advisory_unlock")
+
+
+def migrate(connection: Connection) -> None:
+    """Run what Alembic was called for; each revision commits for itself, as in levelhead."""
+    context.configure(
+        connection=connection, target_metadata=Base.metadata, transaction_per_migration=True
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def migrate_online() -> None:
+    """Connect, lock where that is ours to do, and migrate."""
+    patience = whole_number(config.get_main_option("lock_wait", "30"), "lock_wait")
+    async with connected(database_url()) as connection:
+        held = config.attributes.get("levelhead.lock_held", False)
+        if held or connection.dialect.name != "postgresql":
+            await connection.run_sync(migrate)
+            return
+        async with migration_lock(connection, patience):
+            await connection.run_sync(migrate)
+
+
+def write_sql() -> None:
+    """Write the SQL of what Alembic was called for, and connect to nothing."""
+    context.configure(
+        url=database_url(),
+        target_metadata=Base.metadata,
+        literal_binds=True,
+        dialect_opts={"paramstyle": "named"},  # other styles double each % in the text
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+if config.config_file_name is not None:
+    fileConfig(config.config_file_name, disable_existing_loggers=False)
+
+if context.is_offline_mode():
+    write_sql()
+else:
+    asyncio.run(migrate_online())

@@ -1,0 +1,1 @@
+"""The sample application: models whose history levelhead's demo and tests migrate."""

@@ -1,0 +1,1 @@
+"""What every model of the sample is built from."""
