@@ -1,0 +1,248 @@
+"""From a document to settings: every mistake is reported at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from sqlalchemy.engine import URL
+
+from providers.errors import ConfigError
+from providers.registry import known_providers
+from providers.types import Target
+from sync.settings.model import (
+    Api,
+    Control,
+    History,
+    HistoryTable,
+    Schedule,
+    Settings,
+    TargetTable,
+)
+from sync.settings.secrets import find_secrets
+from sync.settings.sources import Document, Key, Mistake, find_file, read_document
+from sync.settings.values import NAME, Surroundings, parse_url, quote, suggest
+
+_Table = TypeVar("_Table", bound=BaseModel)
+
+#: The file's top level: tables that stand once, and tables that repeat.
+SINGLE: Mapping[str, type[BaseModel]] = {"control": Control, "schedule": Schedule, "api": Api}
+REPEATED: Mapping[str, type[BaseModel]] = {"history": HistoryTable, "target": TargetTable}
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_PORTS = {"postgresql": "5432"}
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Settings:
+    """Read the configuration from *path*, `LEVELHEAD_CONFIG` or *cwd*, in that order.
+
+    Raises:
+        ConfigError: The file is missing or is not TOML, or holds mistakes: then its
+            text has one line for each of them. No secret is in it.
+    """
+    file = find_file(path, environ, cwd)
+    document = read_document(file, environ)
+    reader = _Reader(document, _surroundings(document, file.parent))
+    control = reader.single("control", Control)
+    schedule = reader.single("schedule", Schedule)
+    api = reader.single("api", Api)
+    histories = reader.repeated("history", HistoryTable)
+    targets = reader.repeated("target", TargetTable)
+    mistakes = (
+        *document.mistakes,
+        *_strange_tables(document),
+        *reader.mistakes,
+        *_same_names(document),
+        *_same_databases(targets, histories),
+    )
+    if mistakes or control is None or schedule is None or api is None:
+        raise ConfigError(_report(file, document, mistakes))
+    by_name = {table.name: table for table in histories.values()}
+    return Settings(
+        path=file,
+        control=control,
+        schedule=schedule,
+        api=api,
+        histories=MappingProxyType({name: _history(table) for name, table in by_name.items()}),
+        targets=MappingProxyType(
+            {table.name: _target(table, by_name[table.history]) for table in targets.values()}
+        ),
+        hidden=find_secrets(document, (control.url, *(table.url for table in targets.values()))),
+    )
+
+
+class _Reader:
+    """Validates table by table, so that one bad table does not hide the mistakes of others."""
+
+    def __init__(self, document: Document, around: Surroundings) -> None:
+        self.mistakes: list[Mistake] = []
+        self._document = document
+        self._around = around
+        self._reported = {mistake.key for mistake in document.mistakes}
+
+    def single(self, name: str, model: type[_Table]) -> _Table | None:
+        return self._validate(self._document.tables.get(name, {}), (name,), model)
+
+    def repeated(self, name: str, model: type[_Table]) -> dict[Key, _Table]:
+        """Return the valid tables by their key."""
+        tables = self._document.tables.get(name, [])
+        if not isinstance(tables, list):
+            self.mistakes.append(Mistake((name,), f"is a list of tables: write [[{name}]]"))
+            return {}
+        keys: list[Key] = [(name, place) for place in range(len(tables))]
+        found = ((key, self._validate(tables[cast("int", key[1])], key, model)) for key in keys)
+        return {key: table for key, table in found if table is not None}
+
+    def _validate(self, table: object, key: Key, model: type[_Table]) -> _Table | None:
+        if not isinstance(table, dict):
+            self.mistakes.append(Mistake(key, f"is a table: write [{key[0]}]"))
+            return None
+        try:
+            return model.model_validate(table, context=self._around)
+        except ValidationError as error:
+            self._note(error, key, model)
+            return None
+
+    def _note(self, error: ValidationError, key: Key, model: type[BaseModel]) -> None:
+        for detail in error.errors(include_url=False, include_input=False):
+            mistake = Mistake((*key, *detail["loc"]), _words(detail, model))
+            # What a bad reference left behind was reported as such.
+            if mistake.key not in self._reported:
+                self.mistakes.append(mistake)
+
+
+def _words(detail: ErrorDetails, model: type[BaseModel]) -> str:
+    match detail["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            known = [item.alias or name for name, item in model.model_fields.items()]
+            return f"unknown key{suggest(str(detail['loc'][-1]), known)}"
+        case "value_error":
+            return str(detail["ctx"]["error"])
+        case _:
+            return detail["msg"].replace("Input should", "must").replace("String should", "must")
+
+
+def _surroundings(document: Document, folder: Path) -> Surroundings:
+    return Surroundings(
+        folder=folder,
+        histories=frozenset(name for _, name in _names(document, "history")),
+        dialects=frozenset(known_providers()),
+    )
+
+
+def _names(document: Document, kind: str) -> Iterator[tuple[Key, str]]:
+    tables = document.tables.get(kind)
+    for place, table in enumerate(tables if isinstance(tables, list) else ()):
+        name = table.get("name") if isinstance(table, dict) else None
+        if isinstance(name, str) and NAME.fullmatch(name):
+            yield (kind, place), name
+
+
+def _strange_tables(document: Document) -> Iterator[Mistake]:
+    known = (*SINGLE, *REPEATED)
+    for name in document.tables:
+        if name not in known:
+            yield Mistake((name,), f"unknown table or key{suggest(name, known)}")
+
+
+def _same_names(document: Document) -> Iterator[Mistake]:
+    for kind in REPEATED:
+        counts = Counter(name for _, name in _names(document, kind))
+        for name, count in counts.items():
+            if count > 1:
+                yield Mistake((kind, name), f"{count} tables have this name")
+
+
+def _same_databases(
+    targets: Mapping[Key, TargetTable], histories: Mapping[Key, HistoryTable]
+) -> Iterator[Mistake]:
+    by_name = {table.name: table for table in histories.values()}
+    seen: dict[tuple[object, ...], str] = {}
+    for key, table in targets.items():
+        if table.history not in by_name:
+            continue
+        place = _version_table(table, by_name[table.history])
+        first = seen.setdefault(place, table.name)
+        if first != table.name:
+            yield Mistake(key, f"has the same database and version table as target {quote(first)}")
+
+
+def _version_table(target: TargetTable, history: HistoryTable) -> tuple[object, ...]:
+    """Return what tells one version table from another, however its URL is spelled."""
+    url = parse_url(target.url.get_secret_value())
+    dialect = url.get_backend_name()
+    host = _parameter(url, "host") or (url.host or "localhost").lower()
+    port = _parameter(url, "port") or str(url.port or _PORTS.get(dialect, ""))
+    return (
+        dialect,
+        "localhost" if host in _LOOPBACK else host,
+        port,
+        url.database or url.username,
+        history.version_table_schema or target.schema_,
+        history.version_table,
+    )
+
+
+def _parameter(url: URL, name: str) -> str:
+    return ",".join(url.normalized_query.get(name, ()))
+
+
+def _history(table: HistoryTable) -> History:
+    plain = {name: getattr(table, name) for name in HistoryTable.model_fields}
+    plain["env"] = MappingProxyType(table.env)
+    plain["attributes"] = MappingProxyType(table.attributes)
+    return History(**plain)
+
+
+def _target(table: TargetTable, history: HistoryTable) -> Target:
+    url = table.url.get_secret_value()
+    return Target(
+        name=table.name,
+        history=table.history,
+        dialect=parse_url(url).get_backend_name(),
+        url=url,
+        schema=table.schema_,
+        version_table=history.version_table,
+        version_table_schema=history.version_table_schema,
+        labels=MappingProxyType(table.labels),
+        policy=table.policy,
+        connect_timeout=table.connect_timeout,
+        lock_wait=table.lock_wait,
+        lock_timeout=table.lock_timeout,
+        statement_timeout=table.statement_timeout,
+    )
+
+
+def _report(file: Path, document: Document, mistakes: Iterable[Mistake]) -> str:
+    names = dict(_names(document, "history")) | dict(_names(document, "target"))
+    return "\n".join(
+        f"{file}: {_place(mistake.key, names, document)}: {mistake.text}" for mistake in mistakes
+    )
+
+
+def _place(key: Key, names: Mapping[Key, str], document: Document) -> str:
+    """Return where a mistake is, as people say it: ``target "orders-eu".url``."""
+    if key[:2] in document.overridden:
+        return f"LEVELHEAD_{key[0]}__{key[1]}".upper()
+    if key[0] in REPEATED and len(key) > 1:
+        # Unnamed tables are counted from one, as they stand in the file.
+        head = f"{key[0]}[{key[1] + 1}]" if isinstance(key[1], int) else f'{key[0]} "{key[1]}"'
+        head = f'{key[0]} "{names[key[:2]]}"' if key[:2] in names else head
+        return head + _path(key[2:])
+    return _path(key)[1:]
+
+
+def _path(key: Key) -> str:
+    parts = (f"[{part + 1}]" if isinstance(part, int) else f".{_bare(part)}" for part in key)
+    return "".join(parts)
+
+
+def _bare(name: str) -> str:
+    return name if NAME.fullmatch(name) else quote(name)
