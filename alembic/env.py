@@ -127,10 +127,10 @@ def ask(connection: Connection, question: str) -> bool:
     By the driver and committed at once: Alembic's `autocommit_block` must find no
     transaction open on its connection.
     """
-    driver = connection.connection.dbapi_connection
+    driver = connection.connection
     cursor = driver.cursor()
     cursor.execute(f"SELECT {question}({LOCK_KEY})")
-    (answer,) = cursor.fetchone()
+    [(answer,)] = cursor.fetchall()
     cursor.close()
     driver.commit()
     return bool(answer)
