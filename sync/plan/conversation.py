@@ -1,0 +1,158 @@
+"""The service's end of the talk with a runner; its other end is `sync.plan.runner.pipe`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from asyncio.subprocess import Process
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+from providers.errors import LevelheadError
+from sync.errors import RunnerLostError, RunnerTimeoutError
+from sync.plan.failures import failure
+
+#: Lines of a runner's standard error that are kept, in case it ends without a word.
+KEPT_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The runner is about to act, and waits."""
+
+    noun: str  #: run, step, transaction or statement
+    revision: str | None
+    sqls: tuple[str, ...]
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The innermost act has succeeded."""
+
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The innermost act has failed; where it was a step or the run, so has everything."""
+
+    error: LevelheadError
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The runner's last word."""
+
+    answer: Mapping[str, Any]
+
+
+Word: TypeAlias = About | Done | Failed | End
+
+
+class Conversation:
+    """One running runner.
+
+    Every text that it says has the known secrets taken out before anybody sees it.
+    """
+
+    def __init__(
+        self, process: Process, *, subject: str, history: str, secrets: Collection[str]
+    ) -> None:
+        self._process = process
+        self._subject = subject  #: the target's name, or the history's
+        self._history = history
+        self._secrets = sorted(secrets, key=len, reverse=True)
+        self._heard = False
+        self._errors: deque[str] = deque(maxlen=KEPT_LINES)
+        self._drain = asyncio.create_task(self._read_errors())
+
+    async def ask(self, request: Mapping[str, Any]) -> None:
+        """Send a word to the runner.
+
+        Raises:
+            RunnerLostError: It has ended.
+        """
+        assert self._process.stdin is not None  # noqa: S101 - it was started with a pipe
+        payload = json.dumps(request).encode()
+        try:
+            self._process.stdin.write(b"%d\n%b" % (len(payload), payload))
+            await self._process.stdin.drain()
+        except ConnectionError as error:
+            raise await self._lost() from error
+
+    async def go(self, ticket: str) -> None:
+        """Let the runner do what it was about to do; *ticket* goes with it."""
+        await self.ask({"say": "go", "ticket": ticket})
+
+    async def hear(self) -> Word:
+        """Wait for the runner's next word.
+
+        Raises:
+            RunnerLostError: It ended without one.
+            RunnerTimeoutError: The time that its caller allows is over.
+        """
+        assert self._process.stdout is not None  # noqa: S101 - it was started with a pipe
+        try:
+            length = await self._process.stdout.readuntil(b"\n")
+            payload = await self._process.stdout.readexactly(int(length))
+        except asyncio.IncompleteReadError as error:
+            raise await self._lost() from error
+        self._heard = True
+        return self._word(self._scrubbed(json.loads(payload)))
+
+    def _word(self, said: dict[str, Any]) -> Word:
+        kind = said.pop("say")
+        if kind == "about":
+            return About(said["noun"], said["revision"], tuple(said["sqls"]), said["facts"])
+        if kind == "done":
+            return Done(said["facts"])
+        if kind == "failed":
+            return Failed(failure(said, subject=self._subject, history=self._history))
+        return End(said)
+
+    def _scrubbed(self, value: Any) -> Any:  # noqa: ANN401 - whatever JSON can carry
+        """Replace every known secret in every text of *value*."""
+        if isinstance(value, str):
+            for secret in self._secrets:
+                value = value.replace(secret, "***")
+            return value
+        if isinstance(value, list):
+            return [self._scrubbed(item) for item in value]
+        if isinstance(value, dict):
+            return {name: self._scrubbed(item) for name, item in value.items()}
+        return value
+
+    async def _read_errors(self) -> None:
+        """Keep standard error flowing, however much a script prints."""
+        assert self._process.stderr is not None  # noqa: S101 - it was started with a pipe
+        rest = b""
+        while chunk := await self._process.stderr.read(65536):
+            *lines, rest = (rest + chunk)[-65536:].split(b"\n")
+            self._errors.extend(line.decode(errors="replace") for line in lines if line.strip())
+
+    async def _lost(self) -> RunnerLostError:
+        """Say how the runner ended."""
+        code = await self._process.wait()
+        await self._drain
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
+        last = "" if self._heard or not self._errors else f": {self._scrubbed(self._errors[-1])}"
+        return RunnerLostError(f"{self._subject}: the runner {how} without a word{last}")
+
+    async def close(self) -> None:
+        """End the runner, whatever it is doing."""
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+        await self._drain
+
+    def overdue(self, limit: timedelta) -> RunnerTimeoutError:
+        """Return the error for a runner that took longer than *limit*."""
+        return RunnerTimeoutError(
+            f"{self._subject}: a script ran for more than {limit.total_seconds():g} s and was "
+            "ended; mend it or raise schedule.script_timeout",
+            history=self._history,
+        )

@@ -1,0 +1,114 @@
+"""What went wrong in a runner, in words that the service can store.
+
+A database error keeps its SQLSTATE, its primary message and the names of its error
+fields; the service redacts the message. An exception of a script keeps its class, its
+text and the place in the user's own files.
+"""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Any
+
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
+
+HERE = str(Path(__file__).resolve().parent)
+NAMES = ("schema_name", "table_name", "column_name", "constraint_name", "datatype_name")
+
+
+class MovedError(Exception):
+    """The version table did not hold the heads that the plan starts from."""
+
+    def __init__(self, expected: list[str], found: list[str]) -> None:
+        super().__init__(f"expected heads {expected}, found {found}")
+        self.expected = expected
+        self.found = found
+
+
+class LockBusyError(Exception):
+    """Somebody else held the migration lock for as long as the runner may wait."""
+
+
+class UnreachableError(Exception):
+    """The runner could not connect to the target."""
+
+
+class RefusedError(Exception):
+    """The history's env.py or a script does something that levelhead does not allow."""
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    """Return the facts of *error* for the word ``failed``."""
+    if isinstance(error, MovedError):
+        return {"kind": "moved", "expected": error.expected, "found": error.found}
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return database_error(error, error.orig)
+    return {"kind": kind(error), "error": type(error).__name__, "message": text(error)}
+
+
+def kind(error: BaseException) -> str:
+    """Name the branch of the service's error tree that *error* belongs to."""
+    if isinstance(error, LockBusyError):
+        return "busy"
+    if isinstance(error, UnreachableError):
+        return "unreachable"
+    if isinstance(error, RevisionError) or isinstance(error.__cause__, RevisionError):
+        return "revision"
+    return "script"
+
+
+def text(error: BaseException) -> str:
+    """Describe *error* in one line, with the place in the user's files where it arose."""
+    if isinstance(error, (CommandError, RefusedError, LockBusyError, UnreachableError)):
+        return one_line(str(error))
+    if isinstance(error, SystemExit):
+        return f"a script called sys.exit({error.code!r}){place(error)}"
+    if isinstance(error, SyntaxError):
+        name = Path(error.filename or "?").name
+        return f"{type(error).__name__} in {name}, line {error.lineno}: {error.msg}"
+    return f"{type(error).__name__}: {one_line(str(error))}{place(error)}"
+
+
+def one_line(message: str) -> str:
+    """Return the first 300 characters of *message* without line breaks."""
+    return " ".join(message.split())[:300]
+
+
+def place(error: BaseException) -> str:
+    """Return `` (file, line N, in function)`` of the user's innermost frame, or nothing."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if is_users(f.filename)]
+    if not frames:
+        return ""
+    frame = frames[-1]
+    return f" ({Path(frame.filename).name}, line {frame.lineno}, in {frame.name})"
+
+
+def is_users(filename: str) -> bool:
+    """Tell whether a frame belongs to the history rather than to a library."""
+    library = ("site-packages", "dist-packages", "/lib/python", "<frozen", "<string>")
+    return not filename.startswith(HERE) and not any(part in filename for part in library)
+
+
+def database_error(error: DBAPIError, raised: BaseException) -> dict[str, Any]:
+    """Return what a driver's exception says, whichever of the drivers it is."""
+    origin = raised.__cause__ or raised  # asyncpg's own is the cause of the adapter's
+    fields = getattr(origin, "diag", origin)
+    names = {name: getattr(fields, name, None) for name in NAMES}
+    return {
+        "kind": "lost" if error.connection_invalidated else "statement",
+        "error": type(origin).__name__,
+        "message": one_line(primary(origin)),
+        "code": getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None),
+        "objects": {name: str(value) for name, value in names.items() if value},
+        "sql": error.statement,
+    }
+
+
+def primary(origin: BaseException) -> str:
+    """Return the server's message without DETAIL, which carries row values."""
+    diagnosis = getattr(origin, "diag", None)
+    found: str | None = getattr(diagnosis, "message_primary", None)
+    return found or str(origin).partition("\n")[0]

@@ -1,0 +1,38 @@
+"""What a runner can be asked for: a history's graph, a path through it, or a migration."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .pipe import Pipe
+
+
+def main() -> None:
+    """Answer the one request that stands on standard input, and end."""
+    pipe = Pipe()
+    try:
+        answer = respond(pipe.hear(), pipe)
+    except BaseException as error:  # noqa: BLE001 - sys.exit() in a script too is an answer
+        from .errors import described  # noqa: PLC0415 - imports SQLAlchemy
+
+        pipe.say("failed", **described(error))
+    else:
+        pipe.say("end", **answer)
+    os._exit(0)  # scripts may have left threads behind
+
+
+def respond(request: dict[str, Any], pipe: Pipe) -> dict[str, Any]:
+    """Load the history and do what *request* asks."""
+    from . import history  # noqa: PLC0415 - imports Alembic; the talk must stand first
+
+    config, script = history.loaded(request)
+    if request["op"] == "graph":
+        return history.graph(script, config)
+    if request["op"] == "path":
+        heads = tuple(request["heads"])
+        steps = history.revisions(script, request["verb"], request["to"], heads)
+        return {"path": history.path(steps, heads)}
+    from .migrate import Migration  # noqa: PLC0415 - imports Alembic; the talk must stand first
+
+    return {"heads": Migration(request, pipe, config, script).run()}
