@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from providers.errors import UnknownTargetError
 from providers.types import Target
@@ -26,7 +26,7 @@ def select(targets: Mapping[str, Target], selection: Selection) -> tuple[Target,
     return tuple(target for target in targets.values() if _matches(target, selection))
 
 
-def _check(names: tuple[str, ...], known: Mapping[str, object] | set[str], complaint: str) -> None:
+def _check(names: tuple[str, ...], known: Collection[str], complaint: str) -> None:
     wrong = [name for name in names if name not in known]
     if wrong:
         listed = ", ".join(f"{quote(name)}{suggest(name, known)}" for name in wrong)

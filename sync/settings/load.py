@@ -110,6 +110,8 @@ class _Reader:
 
     def _note(self, error: ValidationError, key: Key, model: type[BaseModel]) -> None:
         for detail in error.errors(include_url=False, include_input=False):
+            if detail["type"] == "default_factory_not_called":
+                continue  # it hangs on another value, whose mistake is reported
             mistake = Mistake((*key, *detail["loc"]), _words(detail, model))
             # What a bad reference left behind was reported as such.
             if mistake.key not in self._reported:
@@ -125,8 +127,11 @@ def _words(detail: ErrorDetails, model: type[BaseModel]) -> str:
             return f"unknown key{suggest(str(detail['loc'][-1]), known)}"
         case "value_error":
             return str(detail["ctx"]["error"])
+        case "invalid-json-value":
+            return "must be text, a number, true, false, a list or a table"
         case _:
-            return detail["msg"].replace("Input should", "must").replace("String should", "must")
+            said = detail["msg"].replace("Input should", "must").replace("String should", "must")
+            return said.partition(", unable")[0]
 
 
 def _surroundings(document: Document, folder: Path) -> Surroundings:
@@ -230,7 +235,7 @@ def _report(file: Path, document: Document, mistakes: Iterable[Mistake]) -> str:
 def _place(key: Key, names: Mapping[Key, str], document: Document) -> str:
     """Return where a mistake is, as people say it: ``target "orders-eu".url``."""
     if key[:2] in document.overridden:
-        return f"LEVELHEAD_{key[0]}__{key[1]}".upper()
+        return f"LEVELHEAD_{'__'.join(map(str, key[:2]))}".upper()
     if key[0] in REPEATED and len(key) > 1:
         # Unnamed tables are counted from one, as they stand in the file.
         head = f"{key[0]}[{key[1] + 1}]" if isinstance(key[1], int) else f'{key[0]} "{key[1]}"'

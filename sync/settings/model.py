@@ -22,6 +22,7 @@ from sync.settings.values import (
     FilePath,
     HistoryName,
     Hook,
+    HostNames,
     Name,
     PositiveDuration,
     TargetUrl,
@@ -124,10 +125,10 @@ class Api(Section):
     port: Count = Field(
         default=8414, ge=0, le=65535, description="Port to listen on; 0 takes a free one."
     )
-    allowed_hosts: tuple[str, ...] = Field(
+    allowed_hosts: HostNames = Field(
         default=(),
         description="Host names, without port, that requests may be addressed to besides "
-        "`host`, such as the name of a proxy.",
+        "`host`, such as the name of a proxy. In one text: between commas.",
     )
 
 

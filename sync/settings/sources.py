@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote as percent_encode
 
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from providers.errors import ConfigError
 from sync.settings.model import Api, Control, Schedule
@@ -64,6 +65,10 @@ class _Environ(EnvSettingsSource):
     def _load_env_vars(self) -> Mapping[str, str]:
         return self._environ
 
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # noqa: ANN401, ARG002 - the base class's signature
+        """Leave texts alone: nothing in the environment is JSON here."""
+        return value
+
 
 def find_file(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
     """Return the absolute path of the configuration file; it may not exist."""
@@ -76,18 +81,33 @@ def read_document(file: Path, environ: Mapping[str, str]) -> Document:
     Raises:
         ConfigError: There is no such file, or it is not TOML.
     """
-    tables = _read_toml(file)
-    overrides = _read_overrides(environ)
-    for section, values in overrides.items():
-        below = tables.get(section, {})
-        tables[section] = {**below, **values} if isinstance(below, dict) else below
+    overrides = _Environ(environ)()
+    tables = _overlay(_read_toml(file), overrides)
     resolver = _Resolver(environ, file.parent)
     return Document(
         tables={name: resolver.resolve(value, (name,)) for name, value in tables.items()},
         mistakes=tuple(resolver.mistakes),
         inserted={key: frozenset(texts) for key, texts in resolver.inserted.items()},
-        overridden=frozenset((name, key) for name, keys in overrides.items() for key in keys),
+        overridden=frozenset(_keys(overrides)),
     )
+
+
+def _overlay(tables: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *tables* with *overrides* over them, one level down."""
+    laid = dict(tables)
+    for name, values in overrides.items():
+        below = tables.get(name, {})
+        both_tables = isinstance(below, dict) and isinstance(values, dict)
+        laid[name] = {**below, **values} if both_tables else values
+    return laid
+
+
+def _keys(overrides: Mapping[str, Any]) -> Iterator[Key]:
+    for name, values in overrides.items():
+        if isinstance(values, dict):
+            yield from ((name, key) for key in values)
+        else:
+            yield (name,)
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -103,15 +123,6 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: is not TOML: {error}") from None
-
-
-def _read_overrides(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    try:
-        found = _Environ(environ)()
-    except SettingsError as error:
-        # The message names the variable's field; the cause beneath it would show the value.
-        raise ConfigError(f"environment: {error}") from None
-    return {name: dict(values) for name, values in found.items()}
 
 
 class _Resolver:

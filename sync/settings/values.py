@@ -47,9 +47,9 @@ def surroundings(info: ValidationInfo) -> Surroundings | None:
 
 
 def suggest(wrong: str, right: Iterable[str]) -> str:
-    """Return ``; did you mean "..."?`` with the names closest to *wrong*, or nothing."""
+    """Return `` (did you mean "..."?)`` with the names closest to *wrong*, or nothing."""
     close = get_close_matches(wrong, sorted(right), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(quote(name) for name in close)}?" if close else ""
+    return f" (did you mean {' or '.join(map(quote, close))}?)" if close else ""
 
 
 def quote(text: str) -> str:
@@ -93,6 +93,13 @@ def _count(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("must be a number")  # noqa: TRY004 - pydantic collects ValueError only
     return value
+
+
+def _listed(value: object) -> object:
+    """Split one text: an environment variable has no other way to hold a list."""
+    return (
+        tuple(filter(None, value.replace(" ", "").split(","))) if isinstance(value, str) else value
+    )
 
 
 def _name(value: str) -> str:
@@ -183,6 +190,7 @@ FilePath = Annotated[Path, AfterValidator(_absolute), AfterValidator(_file)]
 Executable = Annotated[Path, AfterValidator(_absolute), AfterValidator(_executable)]
 Hook = Annotated[str, AfterValidator(_hook)]
 Cron = Annotated[str, AfterValidator(_cron)]
+HostNames = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 ControlUrl = Annotated[SecretStr, AfterValidator(_control_url)]
 TargetUrl = Annotated[SecretStr, AfterValidator(_target_url)]
 HistoryName = Annotated[str, AfterValidator(_history)]
