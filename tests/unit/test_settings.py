@@ -48,11 +48,13 @@ statement_timeout = "2d"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    """A folder with an ini file that histories may name."""
     (tmp_path / "alembic.ini").write_text("[alembic]\n")
     return tmp_path
 
 
 def load(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> Settings:
+    """Write *text* into the folder's configuration file and load it."""
     (folder / "levelhead.toml").write_text(text)
     return load_settings(None, environ or {}, folder)
 
