@@ -34,14 +34,15 @@ class Postgres:
         """Create *name* as a copy of *template*, which nobody may be connected to."""
         await self._run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
-    async def drop_database(self, name: str) -> None:
-        """Drop *name* and end its connections; nothing happens where there is none."""
-        await self._run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    async def drop_database(self, *names: str) -> None:
+        """Drop *names* and end their connections; a name that does not exist is no error."""
+        await self._run(*(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in names))
 
-    async def _run(self, sql: str) -> None:
+    async def _run(self, *statements: str) -> None:
         connection = await asyncpg.connect(self.admin_url)
         try:
-            await connection.execute(sql)
+            for sql in statements:
+                await connection.execute(sql)
         finally:
             await connection.close()
 
@@ -89,8 +90,8 @@ async def databases(postgres: Postgres) -> AsyncIterator[Databases]:
         return [postgres.url(name) for name in names]
 
     yield create
-    for name in created:
-        await postgres.drop_database(name)
+    if created:
+        await postgres.drop_database(*created)
 
 
 @pytest.fixture
