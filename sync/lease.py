@@ -1,0 +1,132 @@
+"""Leases: which service may act on a target, until when, by the control database's clock.
+
+The token of a target grows with every holder. Whoever acts confirms its token in the
+transaction that stores the intent; a holder that was overtaken finds out there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CursorResult, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sync.errors import LeaseLostError
+from sync.store.engine import Store
+from sync.store.tables import leases
+from sync.store.upsert import insert_absent
+
+_NOBODY = {"holder": None, "run": None, "expires_at": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one service to act on one target."""
+
+    target: str
+    holder: str
+    token: int  #: grows with every holder of the target
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """Somebody holds the target, for the sake of a run."""
+
+    run: str
+    holder: str
+    expires_at: datetime
+
+
+class Leases:
+    """The leases of one service; *holder* is its name, which no other service has."""
+
+    def __init__(self, store: Store, *, holder: str, ttl: timedelta) -> None:
+        self._store = store
+        self._holder = holder
+        self._ttl = ttl
+
+    async def acquire(
+        self,
+        connection: AsyncConnection,
+        target: str,
+        run: str,
+    ) -> Lease | Occupied:
+        """Lease *target* for the run of id *run*, in the caller's transaction.
+
+        Returns:
+            Occupied where the target is leased already, be it by this very service.
+        """
+        await insert_absent(connection, leases, [{"target": target, "token": 0, **_NOBODY}])
+        row = (await _held_row(connection, target)).one()
+        now = await self._store.now(connection)
+        if row.holder is not None and row.expires_at > now:
+            return Occupied(row.run, row.holder, row.expires_at)
+        lease = Lease(target, self._holder, row.token + 1, now + self._ttl)
+        await _set(connection, target, _row_of(lease) | {"run": run})
+        return lease
+
+    async def confirm(self, connection: AsyncConnection, lease: Lease) -> Lease:
+        """Verify that *lease* stands, and renew it, in the caller's transaction.
+
+        A lease that ran out stands as long as nobody took the target over.
+
+        Raises:
+            LeaseLostError: Another service took it over, or it was released.
+        """
+        if not await _is_ours(connection, lease):
+            raise LeaseLostError(
+                f"{lease.target}: the lease went to another service; nothing more is done to "
+                "it here"
+            )
+        now = await self._store.now(connection)
+        renewed = replace(lease, expires_at=now + self._ttl)
+        await _set(connection, lease.target, _row_of(renewed))
+        return renewed
+
+    async def renew(self, lease: Lease) -> Lease:
+        """Do as `confirm`, in a transaction of its own: the heartbeat.
+
+        Raises:
+            LeaseLostError: Another service took it over, or it was released.
+            ControlDatabaseError: The control database refused; the lease may run out.
+        """
+        async with self._store.writing() as connection:
+            return await self.confirm(connection, lease)
+
+    async def release(self, connection: AsyncConnection, lease: Lease) -> None:
+        """Free the target, in the caller's transaction; nothing happens if it is not ours."""
+        if await _is_ours(connection, lease):
+            await _set(connection, lease.target, _NOBODY)
+
+    async def abandon_all(self) -> None:
+        """Free every target, whoever holds it.
+
+        Only for a control database that a file lock gives to this process alone: every
+        other holder is dead.
+        """
+        async with self._store.writing() as connection:
+            await connection.execute(leases.update().values(_NOBODY))
+
+
+async def _is_ours(connection: AsyncConnection, lease: Lease) -> bool:
+    """Tell whether *lease* stands; whatever the answer, it stays so for this transaction."""
+    row = (await _held_row(connection, lease.target)).one_or_none()
+    return row is not None and (row.holder, row.token) == (lease.holder, lease.token)
+
+
+def _row_of(lease: Lease) -> dict[str, object]:
+    return {"holder": lease.holder, "token": lease.token, "expires_at": lease.expires_at}
+
+
+async def _held_row(connection: AsyncConnection, target: str) -> CursorResult[Any]:
+    """Find the row of *target*, and let nobody else change it until the transaction ends."""
+    return await connection.execute(
+        select(leases).where(leases.c.target == target).with_for_update()
+    )
+
+
+async def _set(connection: AsyncConnection, target: str, values: dict[str, Any]) -> None:
+    await connection.execute(leases.update().where(leases.c.target == target).values(values))

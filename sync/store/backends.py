@@ -1,0 +1,201 @@
+"""What differs between the databases that can be a control database."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from providers.errors import ConfigError
+from sync.errors import ControlDatabaseError
+
+#: Seconds that anything waits for a connection, a lock or an answer.
+PATIENCE = 30
+
+#: Services that start at once take turns by this key (the letters "level" as a number).
+MIGRATION_KEY = 0x6C6576656C
+
+
+class Backend(ABC):
+    """One kind of control database, and where this one is."""
+
+    place: str  #: how errors name it; holds no secret
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make sure that there is something to connect to."""
+
+    @abstractmethod
+    def writer(self) -> AsyncEngine:
+        """Return an engine whose transactions write."""
+
+    @abstractmethod
+    def reader(self) -> AsyncEngine:
+        """Return an engine whose transactions the database keeps from writing."""
+
+    @abstractmethod
+    async def now(self, connection: AsyncConnection, clock: Callable[[], datetime]) -> datetime:
+        """Return the time by the clock that every service on this database shares."""
+
+    @abstractmethod
+    async def migrate_alone(self, connection: AsyncConnection) -> None:
+        """Let nobody else migrate until the transaction of *connection* ends."""
+
+
+class SqliteBackend(Backend):
+    """One file, for one service; readers work beside it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.place = f"control database {path}"
+
+    def prepare(self) -> None:
+        """Create the file where it is missing; only its owner may read it.
+
+        SQLite gives the files that it puts beside it the same mode.
+        """
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+    def writer(self) -> AsyncEngine:
+        """Return an engine with one connection: writers take turns in the order they came."""
+        engine = self._engine("rw", pool_size=1)
+        _on_connect(
+            engine,
+            "PRAGMA journal_mode = WAL",
+            "PRAGMA synchronous = FULL",  # an intent is on disk before the act
+            "PRAGMA foreign_keys = ON",
+        )
+        _on_begin(engine, "BEGIN IMMEDIATE")
+        return engine
+
+    def reader(self) -> AsyncEngine:
+        """Return an engine that opens the file for reading only."""
+        if not self.path.exists():
+            raise ControlDatabaseError(f"{self.place} does not exist yet; run levelhead serve")
+        engine = self._engine("ro", pool_size=5)
+        _on_begin(engine, "BEGIN")
+        return engine
+
+    def _engine(self, mode: str, *, pool_size: int) -> AsyncEngine:
+        url = URL.create(
+            "sqlite+aiosqlite",
+            database=f"file:{quote(str(self.path.absolute()))}",
+            query={"mode": mode, "uri": "true"},
+        )
+        return create_async_engine(
+            url,
+            # The driver begins nothing by itself; `_on_begin` says how.
+            connect_args={"isolation_level": None, "timeout": PATIENCE},
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=PATIENCE,
+            hide_parameters=True,
+        )
+
+    async def now(self, connection: AsyncConnection, clock: Callable[[], datetime]) -> datetime:
+        """Return the service's own clock: it is the only one."""
+        del connection
+        return clock().astimezone(UTC)
+
+    async def migrate_alone(self, connection: AsyncConnection) -> None:
+        """Do nothing: BEGIN IMMEDIATE lets one writer in."""
+
+
+class PostgresBackend(Backend):
+    """A Postgres database, which several services can share."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.place = "control database"
+
+    def prepare(self) -> None:
+        """Do nothing: a person creates the database."""
+
+    def writer(self) -> AsyncEngine:
+        """Return an engine for any number of services."""
+        return self._engine("off")
+
+    def reader(self) -> AsyncEngine:
+        """Return an engine whose sessions are read-only."""
+        return self._engine("on")
+
+    def _engine(self, read_only: str) -> AsyncEngine:
+        settings = {
+            "application_name": "levelhead",
+            "default_transaction_read_only": read_only,
+            "lock_timeout": f"{PATIENCE}s",
+            # Shorter than lock_timeout: whoever waits outlives a session that was cut off.
+            "idle_in_transaction_session_timeout": f"{PATIENCE * 2 // 3}s",
+        }
+        return create_async_engine(
+            "postgresql+asyncpg://",
+            # The driver reads the URL itself, so that sslmode and its like mean what libpq says.
+            connect_args={
+                "dsn": self._url,
+                "timeout": PATIENCE // 3,
+                "command_timeout": PATIENCE + PATIENCE // 3,
+                "server_settings": settings,
+            },
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+            pool_timeout=PATIENCE,
+            hide_parameters=True,
+        )
+
+    async def now(self, connection: AsyncConnection, clock: Callable[[], datetime]) -> datetime:
+        """Return the server's clock."""
+        del clock
+        moment: datetime = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
+        return moment.astimezone(UTC)
+
+    async def migrate_alone(self, connection: AsyncConnection) -> None:
+        """Wait for the lock that every service takes before it migrates."""
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_KEY})
+
+
+def _on_connect(engine: AsyncEngine, *pragmas: str) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def run(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+
+def _on_begin(engine: AsyncEngine, sql: str) -> None:
+    @event.listens_for(engine.sync_engine, "begin")
+    def run(connection: Connection) -> None:
+        connection.exec_driver_sql(sql)
+
+
+def backend_for(url: str) -> Backend:
+    """Return the backend that *url* names.
+
+    Raises:
+        ConfigError: It is neither ``sqlite:///path`` nor ``postgresql://...``.
+    """
+    if path := control_file(url):
+        return SqliteBackend(path)
+    if url.partition(":")[0] in {"postgresql", "postgres"}:
+        return PostgresBackend(url)
+    raise ConfigError(
+        "url under [control] is neither sqlite:///path/of/file nor postgresql://host/database"
+    )
+
+
+def control_file(url: str) -> Path | None:
+    """Return the file of a SQLite control database; None where *url* names no SQLite file."""
+    scheme, _, rest = url.partition(":///")
+    path = rest.partition("?")[0]
+    return Path(path) if scheme == "sqlite" and path not in {"", ":memory:"} else None

@@ -1,0 +1,150 @@
+"""Runs: one attempt each to carry out one order on one target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from providers.types import Heads
+from sync.errors import ControlDatabaseError
+from sync.model import Order, Run, RunQuery, RunState, Verb
+from sync.store.tables import runs
+
+#: States of a run that may have to be taken up again after a restart.
+OPEN = (RunState.REQUESTED, RunState.RUNNING, RunState.INTERRUPTED)
+
+# One look into the index for each target, however many runs there are.
+_LAST = text("""
+    WITH RECURSIVE known (target) AS (
+        SELECT min(target) FROM runs
+        UNION ALL
+        SELECT (SELECT min(runs.target) FROM runs WHERE runs.target > known.target)
+        FROM known WHERE known.target IS NOT NULL
+    )
+    SELECT known.target, (
+        SELECT runs.id FROM runs WHERE runs.target = known.target
+        ORDER BY runs.requested_at DESC, runs.id DESC LIMIT 1
+    ) AS id
+    FROM known WHERE known.target IS NOT NULL
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunChange:
+    """What became known about a run; None leaves a field as it is.
+
+    A run that succeeds after all loses the error that it had while it was interrupted.
+    """
+
+    state: RunState | None = None
+    ended_at: datetime | None = None
+    plan: str | None = None
+    before: Heads | None = None
+    after: Heads | None = None
+    error: str | None = None
+
+
+async def insert(connection: AsyncConnection, run: Run) -> None:
+    """Store a new run."""
+    await connection.execute(
+        runs.insert().values(
+            id=run.id,
+            rollout=run.rollout,
+            target=run.target,
+            history=run.history,
+            actor=run.actor,
+            verb=run.order.verb,
+            destination=run.order.to,
+            state=run.state,
+            requested_at=run.requested_at,
+            ended_at=run.ended_at,
+            plan=run.plan,
+            before=run.before,
+            after=run.after,
+            error=run.error,
+        )
+    )
+
+
+async def update(connection: AsyncConnection, run_id: str, change: RunChange) -> None:
+    """Write down what became known about a run.
+
+    Raises:
+        ControlDatabaseError: There is no such run.
+    """
+    given = {name: getattr(change, name) for name in RunChange.__slots__}
+    values = {name: value for name, value in given.items() if value is not None}
+    if change.state is RunState.SUCCEEDED:
+        values["error"] = None
+    changed = await connection.execute(runs.update().where(runs.c.id == run_id).values(values))
+    if changed.rowcount != 1:
+        raise ControlDatabaseError(f"control database: no run {run_id} to change")
+
+
+async def find(connection: AsyncConnection, run_id: str) -> Run | None:
+    """Return the run; None where there is none."""
+    row = (await connection.execute(select(runs).where(runs.c.id == run_id))).one_or_none()
+    return None if row is None else run_from(row)
+
+
+async def page(connection: AsyncConnection, query: RunQuery) -> tuple[Run, ...]:
+    """Return the runs that match, newest first; none where `before` names no run."""
+    found = await connection.execute(
+        select(runs)
+        .where(*_conditions(query))
+        .order_by(runs.c.requested_at.desc(), runs.c.id.desc())
+        .limit(query.limit)
+    )
+    return tuple(map(run_from, found))
+
+
+def _conditions(query: RunQuery) -> list[ColumnElement[bool]]:
+    wanted = {
+        runs.c.target: query.target,
+        runs.c.history: query.history,
+        runs.c.state: query.state,
+        runs.c.rollout: query.rollout,
+    }
+    conditions = [column == value for column, value in wanted.items() if value is not None]
+    if query.before is not None:
+        age = (runs.c.requested_at, runs.c.id)
+        other = select(*age).where(runs.c.id == query.before).scalar_subquery()
+        conditions.append(tuple_(*age) < other)
+    return conditions
+
+
+async def open_runs(connection: AsyncConnection) -> tuple[Run, ...]:
+    """Return the runs whose end is not known, oldest first."""
+    found = await connection.execute(
+        select(runs).where(runs.c.state.in_(OPEN)).order_by(runs.c.requested_at, runs.c.id)
+    )
+    return tuple(map(run_from, found))
+
+
+async def last_runs(connection: AsyncConnection) -> Mapping[str, str]:
+    """Return target name -> id of its newest run, for each target that has one."""
+    return {row.target: row.id for row in await connection.execute(_LAST)}
+
+
+def run_from(row: Row[Any]) -> Run:
+    """Return the run that a row of the table tells of."""
+    return Run(
+        id=row.id,
+        rollout=row.rollout,
+        target=row.target,
+        history=row.history,
+        actor=row.actor,
+        order=Order(Verb(row.verb), row.destination),
+        state=RunState(row.state),
+        requested_at=row.requested_at,
+        ended_at=row.ended_at,
+        plan=row.plan,
+        before=row.before,
+        after=row.after,
+        error=row.error,
+    )

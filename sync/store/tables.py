@@ -1,0 +1,190 @@
+"""The tables of the control database, as queries see them; `schema` creates them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Column, Dialect, Integer, MetaData, Table, Text
+from sqlalchemy.types import TypeDecorator
+
+from providers.types import Heads
+from sync.store.text import heads_from_text, heads_to_text, moment_from_text, moment_to_text
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime, kept as text: both databases give back what was written."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """Write a moment."""
+        del dialect
+        return None if value is None else moment_to_text(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        """Read a moment."""
+        del dialect
+        return None if value is None else moment_from_text(value)
+
+
+class HeadSet(TypeDecorator[Heads]):
+    """Heads, kept as text; NULL means that they were never read."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Heads | None, dialect: Dialect) -> str | None:
+        """Write heads."""
+        del dialect
+        return None if value is None else heads_to_text(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Heads | None:
+        """Read heads."""
+        del dialect
+        return None if value is None else heads_from_text(value)
+
+
+metadata = MetaData()
+
+#: One row for each version of the schema that was applied.
+versions = Table(
+    "control_versions",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("applied_at", Moment, nullable=False),
+)
+
+#: The audit log. `at` is plain text here: the log itself checks how it is written.
+events = Table(
+    "events",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("target", Text),
+    Column("history", Text),
+    Column("run", Text),
+    Column("revision", Text),
+    Column("ticket", Text),
+    Column("data", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+#: One row: the last event of the chain. Whoever appends holds it.
+chain_head = Table(
+    "chain_head",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", Text, nullable=False),
+)
+
+#: Tickets whose end is not known: a `.started` event without an end.
+intents = Table(
+    "intents",
+    metadata,
+    Column("ticket", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+)
+
+statements = Table(
+    "statements",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("sql", Text, nullable=False),
+)
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("actor", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("requested_at", Moment, nullable=False),
+)
+
+skips = Table(
+    "skips",
+    metadata,
+    Column("rollout", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("rollout", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("history", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("requested_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Column("plan", Text),
+    Column("before", HeadSet),
+    Column("after", HeadSet),
+    Column("error", Text),
+)
+
+targets = Table(
+    "targets",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("heads", HeadSet),
+    Column("status", Text, nullable=False),
+    Column("checked_at", Moment),
+    Column("problem", Text),
+    Column("hold_actor", Text),
+    Column("hold_reason", Text),
+    Column("hold_since", Moment),
+    Column("failed_scripts", Text),
+    Column("failures", Integer, nullable=False),
+    Column("retry_at", Moment),
+)
+
+#: One row for each target that was ever leased; nobody holds it where holder is NULL.
+leases = Table(
+    "leases",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("token", BigInteger, nullable=False),
+    Column("holder", Text),
+    Column("run", Text),
+    Column("expires_at", Moment),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+)
+
+graphs = Table(
+    "graphs",
+    metadata,
+    Column("history", Text, primary_key=True),
+    Column("graph", Text, nullable=False),
+)
+
+#: Every file of every revision that was ever seen.
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("history", Text, primary_key=True),
+    Column("revision", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("first_seen", Moment, nullable=False),
+)

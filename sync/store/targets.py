@@ -1,0 +1,92 @@
+"""What is known about each target between two checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from providers.types import Heads
+from sync.model import Hold, Status
+from sync.store.tables import targets
+from sync.store.upsert import insert_or_replace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetState:
+    """One target as it was last seen, and what keeps the clock from it."""
+
+    target: str
+    status: Status
+    heads: Heads | None = None  #: None: never read
+    checked_at: datetime | None = None
+    problem: str | None = None  #: one line: why it could not be checked or brought to head
+    hold: Hold | None = None
+    failed_scripts: str | None = None  #: digest of the graph at which a run failed on a statement
+    failures: int = 0  #: how often in a row it was unreachable or busy
+    retry_at: datetime | None = None  #: the clock leaves it alone until then
+
+
+async def save(connection: AsyncConnection, state: TargetState) -> None:
+    """Store all of *state* in place of what was known about the target.
+
+    Read it with `find_to_change` in the same transaction: whoever writes back what it
+    read earlier may undo a hold.
+    """
+    hold = state.hold
+    row = {
+        "target": state.target,
+        "heads": state.heads,
+        "status": state.status,
+        "checked_at": state.checked_at,
+        "problem": state.problem,
+        "hold_actor": hold.actor if hold else None,
+        "hold_reason": hold.reason if hold else None,
+        "hold_since": hold.since if hold else None,
+        "failed_scripts": state.failed_scripts,
+        "failures": state.failures,
+        "retry_at": state.retry_at,
+    }
+    await insert_or_replace(connection, targets, row)
+
+
+async def find(connection: AsyncConnection, target: str) -> TargetState | None:
+    """Return what is known about *target*; None where it was never checked."""
+    found = await connection.execute(select(targets).where(targets.c.target == target))
+    row = found.one_or_none()
+    return None if row is None else _state(row)
+
+
+async def find_to_change(connection: AsyncConnection, target: str) -> TargetState | None:
+    """Do as `find`, and let nobody else change the row until the transaction ends."""
+    found = await connection.execute(
+        select(targets).where(targets.c.target == target).with_for_update()
+    )
+    row = found.one_or_none()
+    return None if row is None else _state(row)
+
+
+async def all(  # noqa: A001 - it is called as targets.all(...)
+    connection: AsyncConnection,
+) -> tuple[TargetState, ...]:
+    """Return what is known about every target, by name."""
+    found = await connection.execute(select(targets).order_by(targets.c.target))
+    return tuple(map(_state, found))
+
+
+def _state(row: Row[Any]) -> TargetState:
+    held = row.hold_since is not None
+    return TargetState(
+        target=row.target,
+        status=Status(row.status),
+        heads=row.heads,
+        checked_at=row.checked_at,
+        problem=row.problem,
+        hold=Hold(row.hold_actor, row.hold_reason, row.hold_since) if held else None,
+        failed_scripts=row.failed_scripts,
+        failures=row.failures,
+        retry_at=row.retry_at,
+    )

@@ -1,0 +1,38 @@
+"""INSERT where the row may be there already; SQLAlchemy spells it differently per database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+def _insert(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+async def insert_absent(
+    connection: AsyncConnection,
+    table: Table,
+    rows: Sequence[Mapping[str, object]],
+) -> None:
+    """Insert those of *rows* that are not there; the others stay as they are."""
+    if rows:
+        insert = _insert(connection, table).on_conflict_do_nothing()
+        await connection.execute(insert, rows)
+
+
+async def insert_or_replace(
+    connection: AsyncConnection,
+    table: Table,
+    row: Mapping[str, object],
+) -> None:
+    """Insert *row*, or set every column of the row that has its primary key."""
+    keys = [column.name for column in table.primary_key]
+    values = {name: value for name, value in row.items() if name not in keys}
+    insert = _insert(connection, table).values(dict(row))
+    await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=values))
