@@ -1,0 +1,36 @@
+"""Tokens: named keys to this API. Only an admin deals with them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Response
+
+from api.auth import Admin
+from api.deps import Engine
+from api.routes import PROBLEMS
+from api.schemas import Listing, NewToken, Token, TokenRequest
+
+router = APIRouter(tags=["tokens"], responses=PROBLEMS)
+
+
+@router.get("/tokens")
+async def list_tokens(engine: Engine, _: Admin) -> Listing[Token]:
+    """List tokens, revoked ones included; keys are not known here."""
+    return Listing[Token](items=[Token.model_validate(each) for each in await engine.tokens()])
+
+
+@router.post("/tokens", status_code=HTTPStatus.CREATED)
+async def create_token(
+    engine: Engine, actor: Admin, body: TokenRequest, response: Response
+) -> NewToken:
+    """Make a token. Its key is in this answer and nowhere else."""
+    key = await engine.create_token(body.name, body.role, actor=actor)
+    response.headers["Cache-Control"] = "no-store"
+    return NewToken(name=body.name, role=body.role, key=key)
+
+
+@router.delete("/tokens/{name}", status_code=HTTPStatus.NO_CONTENT)
+async def revoke_token(name: str, engine: Engine, actor: Admin) -> None:
+    """Revoke a token, at once and for good."""
+    await engine.revoke_token(name, actor=actor)
