@@ -1,0 +1,71 @@
+"""The memory of a real service that does nothing but sweep."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from bench.fleet import Fleet
+
+_POLL = 0.2  # seconds
+_PATIENCE = 120  # seconds for all sweeps together
+_KIB_PER_MIB = 1024
+
+
+async def peak_memory(fleet: Fleet, *, sweeps: int) -> float:
+    """Return the most memory, in MiB, that the process `levelhead serve` held at a time.
+
+    The runner process that reads the history for the first sweep is not part of it.
+
+    Args:
+        fleet: Whose configuration it serves.
+        sweeps: How many sweeps it is watched for.
+    """
+    async with _serving(fleet) as pid, asyncio.timeout(_PATIENCE):
+        await _watch(fleet, sweeps)
+        return _peak_of(pid)
+
+
+@asynccontextmanager
+async def _serving(fleet: Fleet) -> AsyncIterator[int]:
+    process = await asyncio.create_subprocess_exec(
+        *(Path(sys.executable).with_name("levelhead"), "--config", fleet.config, "serve"),
+        cwd=fleet.config.parent,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
+
+
+async def _watch(fleet: Fleet, sweeps: int) -> None:
+    """Wait until every target was looked at in *sweeps* sweeps."""
+    seen: set[str] = set()
+    async with httpx.AsyncClient(base_url=fleet.api) as client:
+        while len(seen) < sweeps:
+            await asyncio.sleep(_POLL)
+            try:
+                answer = (await client.get("/targets")).json()
+            except httpx.ConnectError:
+                continue  # it is still starting
+            oldest = min(target["checked_at"] or "" for target in answer["items"])
+            seen |= {oldest} - {""}
+
+
+def _peak_of(pid: int) -> float:
+    """Return the high-water mark of the process's resident memory, in MiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    if found is None:
+        raise SystemExit("the kernel does not tell how much memory the service held")
+    return int(found[1]) / _KIB_PER_MIB
