@@ -292,7 +292,7 @@ def test_secrets_are_known_and_hidden(folder: Path) -> None:
     [[target]]
     name = "eu"
     history = "app"
-    url = "postgresql://levelhead:writ%2Dten@db/orders?sslpassword=query-secret"
+    url = "postgresql://levelhead:writ%2Dten@db/orders?sslpassword=query%20secret"
     """
     environ = {
         "CONTROL": "con tr/ol",
@@ -310,7 +310,9 @@ def test_secrets_are_known_and_hidden(folder: Path) -> None:
         "nested",
         "writ%2Dten",
         "writ-ten",
-        "query-secret",
+        "query secret",
+        "query%20secret",
+        "query+secret",
     }
     assert settings.secrets() == expected
     assert not [secret for secret in expected if secret in repr(settings)]
