@@ -1,0 +1,267 @@
+"""A database in memory, for tests and for trying things out: every fault can be scripted.
+
+It knows two statements, ``CREATE TABLE name`` and ``DROP TABLE name``, and takes down
+any other without effect. All databases of one provider last as long as it does; the
+URL ``memory://orders`` names one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from time import monotonic
+from typing import ClassVar
+
+from providers.base import Provider, Session
+from providers.errors import (
+    AccessDeniedError,
+    ConnectError,
+    ConnectionLostError,
+    LockBusyError,
+    StampConflictError,
+    StatementError,
+)
+from providers.types import BASE, Heads, Outcome, Receipt, Statement, Target
+
+_TABLE_STATEMENT = re.compile(r"\s*(CREATE|DROP)\s+TABLE\s+(\w+)", re.IGNORECASE)
+
+
+class Where(StrEnum):
+    """The call that a fault strikes."""
+
+    OPEN = "open"
+    HEADS = "heads"
+    LOCK = "lock"
+    EXECUTE = "execute"
+    STAMP = "stamp"
+    APPLY = "apply"
+
+
+class What(StrEnum):
+    """What goes wrong."""
+
+    REFUSE = "refuse"  #: `ConnectError`
+    DENY = "deny"  #: `AccessDeniedError`
+    BUSY = "busy"  #: `LockBusyError` after the whole wait
+    FAIL = "fail"  #: `StatementError`; no effect
+    LOSE = "lose"  #: the session dies before anything happened
+    LOSE_REPLY = "lose-reply"  #: the session dies when it was done
+    HANG = "hang"  #: nothing happens until the session is cut, or the caller gives up
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong once."""
+
+    where: Where
+    what: What
+    sql: str = ""  #: strikes only where the SQL contains this
+
+
+@dataclass(slots=True)
+class MemoryDatabase:
+    """What one URL stands for. Tests may look at it, and script its faults."""
+
+    tables: set[str] = field(default_factory=set)  #: as ``schema.table``
+    versions: dict[str, Heads] = field(default_factory=dict)  #: version table -> its rows
+    statements: list[str] = field(default_factory=list)  #: all that had an effect, in order
+    tickets: set[str] = field(default_factory=set)  #: of statements that had an effect
+    faults: list[Fault] = field(default_factory=list)  #: those still to strike, in order
+    sessions: set[MemorySession] = field(default_factory=set)  #: open ones
+    holders: dict[str, MemorySession] = field(default_factory=dict)  #: version table -> holder
+
+    def cut(self) -> None:
+        """End every open session, as a server does that is stopped."""
+        for session in tuple(self.sessions):
+            session.die()
+
+    def take_fault(self, where: Where, sql: str = "") -> What | None:
+        """Return what goes wrong now, and forget it; None where nothing does."""
+        for fault in self.faults:
+            if fault.where is where and fault.sql in sql:
+                self.faults.remove(fault)
+                return fault.what
+        return None
+
+
+class MemoryProvider(Provider):
+    """Databases in memory, shared by all sessions of one provider."""
+
+    dialect: ClassVar[str] = "memory"
+
+    def __init__(self) -> None:
+        self._databases: dict[str, MemoryDatabase] = {}
+
+    def database(self, url: str) -> MemoryDatabase:
+        """Return the database that *url* names, made on first use."""
+        return self._databases.setdefault(url, MemoryDatabase())
+
+    @asynccontextmanager
+    async def open(self, target: Target) -> AsyncIterator[Session]:
+        """Open a session on *target*; see `Provider.open`."""
+        database = self.database(target.url)
+        await _fail_to_open(database, target)
+        session = MemorySession(database, target)
+        database.sessions.add(session)
+        try:
+            yield session
+        finally:
+            session.die()
+
+
+async def _fail_to_open(database: MemoryDatabase, target: Target) -> None:
+    fault = database.take_fault(Where.OPEN)
+    if fault is What.DENY:
+        raise AccessDeniedError("wrong password", target=target.name)
+    if fault is What.HANG:
+        await asyncio.sleep(target.connect_timeout.total_seconds())
+    if fault is not None:
+        raise ConnectError("cannot reach the database", target=target.name)
+
+
+class MemorySession(Session):
+    """A session on a database in memory; also `Transactional`."""
+
+    def __init__(self, database: MemoryDatabase, target: Target) -> None:
+        self._database = database
+        self._target = target
+        self._dead = asyncio.Event()
+        self._schema = target.schema or "public"
+        self._version_table = (
+            f"{target.version_table_schema or self._schema}.{target.version_table}"
+        )
+
+    def die(self) -> None:
+        """End the session, as a server does that is stopped; its lock is free at once."""
+        self._dead.set()
+        self._database.sessions.discard(self)
+        self._unlock()
+
+    async def heads(self) -> Heads:
+        """Return the revisions in the version table; see `Session.heads`."""
+        fault = await self._begin(Where.HEADS)
+        if fault is What.DENY:
+            raise AccessDeniedError("the version table may not be read", target=self._target.name)
+        return self._rows()
+
+    @asynccontextmanager
+    async def lock(self, *, wait: timedelta) -> AsyncIterator[None]:
+        """Hold the migration lock on this session; see `Session.lock`."""
+        fault = await self._begin(Where.LOCK)
+        await self._acquire(wait, busy=fault is What.BUSY)
+        try:
+            yield
+        finally:
+            self._unlock()
+        if self._dead.is_set():
+            raise self._lost()
+
+    async def execute(self, statement: Statement, *, ticket: str) -> Receipt:
+        """Take *statement* down and carry it out; see `Session.execute`."""
+        started = monotonic()
+        fault = await self._begin(Where.EXECUTE, statement.sql, ticket)
+        if fault is What.FAIL:
+            raise self._refused(statement, "XX000", "it was told to fail", ticket)
+        self._database.tables = self._after(statement, self._database.tables, ticket)
+        self._database.statements.append(statement.sql)
+        self._database.tickets.add(ticket)
+        self._end(fault, ticket)
+        return Receipt(ticket, timedelta(seconds=monotonic() - started))
+
+    async def resolve(self, statement: Statement, *, ticket: str) -> Outcome:  # noqa: ARG002 - the contract's; the ticket says it all here
+        """Tell what became of *statement*; see `Session.resolve`. Always known here."""
+        await self._alive()
+        return Outcome.APPLIED if ticket in self._database.tickets else Outcome.ABSENT
+
+    async def stamp(self, *, before: Heads, after: Heads) -> None:
+        """Replace *before* by *after*; see `Session.stamp`."""
+        fault = await self._begin(Where.STAMP)
+        if fault is What.FAIL:
+            raise StatementError("it was told to fail", target=self._target.name, code="XX000")
+        self._guard(before)
+        self._database.versions[self._version_table] = after
+        self._end(fault)
+
+    async def apply(self, block: Sequence[Statement], *, before: Heads, after: Heads) -> None:
+        """Run *block* in one transaction; see `Transactional.apply`."""
+        fault = await self._begin(Where.APPLY, "\n".join(part.sql for part in block))
+        self._guard(before)
+        if fault is What.FAIL:
+            raise self._refused(block[-1], "XX000", "it was told to fail")
+        tables = self._database.tables
+        for statement in block:
+            tables = self._after(statement, tables)
+        self._database.tables = tables
+        self._database.statements.extend(part.sql for part in block)
+        self._database.versions[self._version_table] = after
+        self._end(fault)
+
+    async def _begin(self, where: Where, sql: str = "", ticket: str | None = None) -> What | None:
+        """Let other tasks run, and return what is to go wrong with this call."""
+        await self._alive()
+        fault = self._database.take_fault(where, sql)
+        if fault is What.HANG:
+            await self._dead.wait()
+        if fault is What.LOSE:
+            self.die()
+        if self._dead.is_set():
+            raise self._lost(ticket)
+        return fault
+
+    def _end(self, fault: What | None, ticket: str | None = None) -> None:
+        if fault is What.LOSE_REPLY:
+            self.die()
+            raise self._lost(ticket)
+
+    async def _alive(self) -> None:
+        await asyncio.sleep(0)
+        if self._dead.is_set():
+            raise self._lost()
+
+    def _rows(self) -> Heads:
+        return self._database.versions.get(self._version_table, BASE)
+
+    def _guard(self, before: Heads) -> None:
+        if (found := self._rows()) != before:
+            raise StampConflictError(target=self._target.name, expected=before, found=found)
+
+    def _after(self, statement: Statement, tables: set[str], ticket: str | None = None) -> set[str]:
+        """Return what *statement* makes of *tables*."""
+        known = _TABLE_STATEMENT.match(statement.sql)
+        if known is None:
+            return tables
+        table = f"{self._schema}.{known[2]}"
+        creates = known[1].upper() == "CREATE"
+        if creates == (table in tables):
+            code, reason = ("42P07", "exists already") if creates else ("42P01", "does not exist")
+            raise self._refused(statement, code, f'table "{known[2]}" {reason}', ticket)
+        return tables ^ {table}
+
+    async def _acquire(self, wait: timedelta, *, busy: bool) -> None:
+        deadline = monotonic() + wait.total_seconds()
+        while busy or self._version_table in self._database.holders:
+            if monotonic() >= deadline:
+                reason = f"the migration lock was not free for {wait.total_seconds():g} s"
+                raise LockBusyError(reason, target=self._target.name)
+            await asyncio.sleep(0.01)
+            await self._alive()
+        self._database.holders[self._version_table] = self
+
+    def _unlock(self) -> None:
+        if self._database.holders.get(self._version_table) is self:
+            del self._database.holders[self._version_table]
+
+    def _lost(self, ticket: str | None = None) -> ConnectionLostError:
+        return ConnectionLostError("the connection broke", target=self._target.name, ticket=ticket)
+
+    def _refused(
+        self, statement: Statement, code: str, reason: str, ticket: str | None = None
+    ) -> StatementError:
+        return StatementError(
+            reason, target=self._target.name, ticket=ticket, code=code, sql=statement.sql
+        )

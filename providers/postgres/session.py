@@ -1,0 +1,182 @@
+"""One asyncpg connection as a session of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from datetime import timedelta
+from time import monotonic
+
+from asyncpg import Connection
+from asyncpg import exceptions as pg
+
+from providers.base import Session
+from providers.errors import ProviderError, StampConflictError, StatementError
+from providers.postgres.errors import DRIVER_ERRORS, reading, sending
+from providers.postgres.indexes import IndexState, concurrent_index, index_state
+from providers.postgres.lock import held
+from providers.postgres.sql import version_table
+from providers.postgres.versions import (
+    CONFLICT,
+    NO_LIMITS,
+    NOT_KEPT,
+    found_heads,
+    guard,
+    limits,
+    local_limits,
+    transaction,
+)
+from providers.types import BASE, Heads, Outcome, Receipt, Statement, Target
+
+_IS_RUNNING = """
+    SELECT EXISTS (SELECT FROM pg_stat_activity
+                    WHERE pid <> pg_backend_pid() AND state = 'active'
+                      AND left(query, length($1)) = $1)
+"""
+
+
+class PostgresSession(Session):
+    """A session on one Postgres database; also `Transactional`.
+
+    Between calls no timeout of the target's is in force and no transaction is open.
+    """
+
+    def __init__(self, connection: Connection, target: Target) -> None:
+        self._connection = connection
+        self._target = target
+
+    async def heads(self) -> Heads:
+        """Return the revisions in the version table; see `Session.heads`."""
+        table = version_table(self._target)
+        with reading(self._target.name):
+            if await self._connection.fetchval("SELECT to_regclass($1) IS NULL", table):
+                return BASE
+            query = f"SELECT version_num FROM {table}"  # noqa: S608 - the name is quoted
+            return frozenset(row[0] for row in await self._connection.fetch(query))
+
+    def lock(self, *, wait: timedelta) -> AbstractAsyncContextManager[None]:
+        """Hold the migration lock on this session; see `Session.lock`."""
+        return held(self._connection, self._target, wait)
+
+    async def execute(self, statement: Statement, *, ticket: str) -> Receipt:
+        """Send *statement* once, outside a transaction; see `Session.execute`.
+
+        CREATE INDEX CONCURRENTLY is the exception to "no effect": where it failed and
+        left an INVALID index behind, the error says so.
+        """
+        try:
+            return await self._send(statement, ticket)
+        except StatementError as error:
+            await self._mention_remains(error, statement)
+            raise
+
+    async def resolve(self, statement: Statement, *, ticket: str) -> Outcome:
+        """Tell what became of *statement*; see `Session.resolve`.
+
+        UNKNOWN where it still runs: ask again later, or under the lock, which the
+        session that runs it would hold. Otherwise Postgres can tell for CREATE INDEX
+        CONCURRENTLY alone, and only where the index is missing or would be tolerated.
+        """
+        index = concurrent_index(statement.sql)
+        with reading(self._target.name):
+            running = await self._connection.fetchval(_IS_RUNNING, _mark(ticket))
+            if running or index is None:
+                return Outcome.UNKNOWN
+            state = await index_state(self._connection, index)
+        if state is IndexState.MISSING:
+            return Outcome.ABSENT
+        certain = state is IndexState.VALID and index.tolerant
+        return Outcome.APPLIED if certain else Outcome.UNKNOWN
+
+    async def stamp(self, *, before: Heads, after: Heads) -> None:
+        """Replace *before* by *after*; see `Session.stamp`."""
+        await self._commit((), before, after)
+
+    async def apply(self, block: Sequence[Statement], *, before: Heads, after: Heads) -> None:
+        """Run *block* in one transaction; see `Transactional.apply`."""
+        try:
+            await self._commit(block, before, after)
+        except StatementError as error:
+            named = await self._named(error, block, before)
+            raise named from error.__cause__
+
+    async def _send(self, statement: Statement, ticket: str) -> Receipt:
+        with sending(self._target.name, ticket=ticket, sql=statement.sql):
+            async with self._limited():
+                started = monotonic()
+                await self._connection.execute(f"{_mark(ticket)} {statement.sql}")
+                return Receipt(ticket, timedelta(seconds=monotonic() - started))
+
+    @asynccontextmanager
+    async def _limited(self) -> AsyncIterator[None]:
+        await self._connection.execute(limits(self._target))
+        try:
+            yield
+        finally:
+            with suppress(*DRIVER_ERRORS):  # a dead session shows at its next use
+                await self._connection.execute(NO_LIMITS)
+
+    async def _mention_remains(self, error: StatementError, statement: Statement) -> None:
+        index = concurrent_index(statement.sql)
+        if index is None:
+            return
+        with suppress(ProviderError), reading(self._target.name):
+            if await index_state(self._connection, index) is IndexState.INVALID:
+                hint = f"drop the INVALID index {index.name} before you try again"
+                error.args = (f"{error}; {hint}",)
+
+    async def _commit(self, block: Sequence[Statement], before: Heads, after: Heads) -> None:
+        message = transaction(self._target, block, before, after)
+        with sending(self._target.name):
+            try:
+                await self._connection.execute(message)
+            except pg.UnknownPostgresError as error:
+                self._raise_own(error, before)
+                raise
+
+    def _raise_own(self, error: pg.PostgresError, before: Heads) -> None:
+        """Raise what our own guard and stamp meant by *error*; return where it is not theirs."""
+        name = self._target.name
+        if error.sqlstate == CONFLICT:
+            found = found_heads(error)
+            raise StampConflictError(target=name, expected=before, found=found) from error
+        if error.sqlstate == NOT_KEPT:
+            reason = "the version table did not keep the heads written to it; look for a trigger"
+            raise StatementError(reason, target=name, code=NOT_KEPT) from error
+
+    async def _named(
+        self, error: StatementError, block: Sequence[Statement], before: Heads
+    ) -> StatementError:
+        """Return *error* with its statement; as it is where it does not come a second time."""
+        try:
+            await self._rehearse(block, before)
+        except StatementError as again:
+            return again if again.code == error.code else error
+        except ProviderError:
+            return error
+        return error
+
+    async def _rehearse(self, block: Sequence[Statement], before: Heads) -> None:
+        """Run *block* statement by statement in a transaction that is rolled back."""
+        async with self._rolled_back():
+            await self._run(local_limits(self._target))
+            await self._run(guard(self._target, before))
+            for statement in block:
+                await self._run(statement.sql, sql=statement.sql)
+
+    @asynccontextmanager
+    async def _rolled_back(self) -> AsyncIterator[None]:
+        await self._run("BEGIN")
+        try:
+            yield
+        finally:
+            await self._run("ROLLBACK")
+
+    async def _run(self, text: str, *, sql: str | None = None) -> None:
+        with sending(self._target.name, sql=sql):
+            await self._connection.execute(text)
+
+
+def _mark(ticket: str) -> str:
+    """Return the comment by which a running statement is found in pg_stat_activity."""
+    return f"/* levelhead:{ticket} */"
