@@ -124,8 +124,8 @@ async def connected(url: URL) -> AsyncIterator[AsyncConnection]:
 def ask(connection: Connection, question: str) -> bool:
     """Put a question about the lock.
 
-    By the driver and committed at once: Alembic's `autocommit_block` must find no
-    transaction open on its connection.
+    By the driver and committed at once: neither the wait nor what Alembic does may find
+    itself in a transaction that somebody else began.
     """
     driver = connection.connection
     cursor = driver.cursor()
@@ -143,8 +143,7 @@ async def migration_lock(connection: AsyncConnection, patience: int) -> AsyncIte
     while not await connection.run_sync(ask, "pg_try_advisory_lock"):
         if time.monotonic() >= deadline:
             raise CommandError(
-                f"somebody else is migrating this database: waited {patience} s for the lock; "
-                "try again later"
+                f"somebody else is migrating this database; waited {patience} s, try again later"
             )
         await asyncio.sleep(LOCK_POLL)
     yield

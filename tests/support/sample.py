@@ -47,7 +47,12 @@ class Sample:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, err = await process.communicate()
+        try:
+            out, err = await process.communicate()
+        finally:
+            if process.returncode is None:  # the test was cancelled
+                process.kill()
+                await process.wait()
         return Outcome(process.returncode or 0, out.decode(), err.decode())
 
     async def query(self, sql: str) -> list[tuple[object, ...]]:
