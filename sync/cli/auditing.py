@@ -1,0 +1,70 @@
+"""Commands that read the audit log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from sync.cli.screen import Screen
+from sync.cli.views import events_table
+from sync.cli.words import count
+from sync.events.chain import Event
+from sync.model import EventQuery
+from sync.runtime import Runtime
+from sync.settings import Settings
+
+#: How often `--follow` looks for more.
+PACE = timedelta(milliseconds=500)
+PAGE = 1000
+
+
+async def show_events(settings: Settings, query: EventQuery, screen: Screen) -> int:
+    """Show the newest events that match, as many as *query* has room for."""
+    async with Runtime.open_reading(settings) as runtime:
+        events = await newest(runtime, query)
+    screen.show(events_table(events), events)
+    return 0
+
+
+async def follow_events(settings: Settings, query: EventQuery, screen: Screen) -> int:
+    """Show the newest events that match, and then each that is added, until interrupted."""
+    async with Runtime.open_reading(settings) as runtime:
+        events = await newest(runtime, query)
+        screen.add(events_table(events), events)
+        seen = events[-1].sequence if events else 0
+        while not _over(query, datetime.now(UTC)):
+            async for page in pages(runtime, replace(query, after=seen)):
+                screen.add(events_table(page), page)
+                seen = page[-1].sequence
+            await asyncio.sleep(PACE.total_seconds())
+    return 0
+
+
+async def verify_events(settings: Settings, screen: Screen) -> int:
+    """Verify the chain; a broken one is ChainBrokenError."""
+    async with Runtime.open_reading(settings) as runtime:
+        events = await runtime.verify()
+    screen.tell(f"{count(events, 'event')}, chain whole", {"events": events, "verified": True})
+    return 0
+
+
+async def newest(runtime: Runtime, query: EventQuery) -> tuple[Event, ...]:
+    """Return the last events that match, oldest of them first."""
+    kept: deque[Event] = deque(maxlen=query.limit)
+    async for page in pages(runtime, query):
+        kept.extend(page)
+    return tuple(kept)
+
+
+async def pages(runtime: Runtime, query: EventQuery) -> AsyncIterator[tuple[Event, ...]]:
+    """Yield all events that match, in pages that are never empty."""
+    while page := await runtime.events(replace(query, limit=PAGE)):
+        yield page
+        query = replace(query, after=page[-1].sequence)
+
+
+def _over(query: EventQuery, now: datetime) -> bool:
+    return query.until is not None and query.until <= now

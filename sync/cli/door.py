@@ -1,0 +1,95 @@
+"""Which way a change goes: through the service that runs, or through a runtime of our own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+from sync.cli.service import ServiceDoor, connected
+from sync.model import Order, Role, Rollout, Selection, TargetStatus
+from sync.runtime import Runtime
+from sync.settings import Settings
+from sync.settings.values import parse_url
+from sync.store.filelock import Holder, holder
+
+
+class Door(Protocol):
+    """What a command may change, whoever does it. Every method raises LevelheadError."""
+
+    @property
+    def reads(self) -> Runtime:
+        """Looks at the control database; never used to change anything."""
+
+    async def request(self, order: Order, selection: Selection) -> Rollout:
+        """Start runs, and return at once."""
+
+    async def release(self, target: str) -> TargetStatus:
+        """End a hold."""
+
+    async def create_token(self, name: str, role: Role) -> str:
+        """Create a token, and return its key."""
+
+    async def revoke_token(self, name: str) -> None:
+        """Revoke a token."""
+
+
+class LocalDoor:
+    """A runtime of this very process, in the name of *actor*."""
+
+    def __init__(self, runtime: Runtime, actor: str) -> None:
+        self.reads = runtime
+        self._actor = actor
+
+    async def request(self, order: Order, selection: Selection) -> Rollout:
+        """Start runs, and return at once."""
+        return await self.reads.request(order, selection, actor=self._actor)
+
+    async def release(self, target: str) -> TargetStatus:
+        """End a hold."""
+        return await self.reads.release(target, actor=self._actor)
+
+    async def create_token(self, name: str, role: Role) -> str:
+        """Create a token, and return its key."""
+        return await self.reads.create_token(name, role, actor=self._actor)
+
+    async def revoke_token(self, name: str) -> None:
+        """Revoke a token."""
+        await self.reads.revoke_token(name, actor=self._actor)
+
+
+@asynccontextmanager
+async def open_door(
+    settings: Settings, actor: str, environ: Mapping[str, str]
+) -> AsyncIterator[Door]:
+    """Open the way that changes have to go, for the block.
+
+    Through a service the actor is the name of the token, not *actor*.
+
+    Raises:
+        ControlDatabaseBusyError: Another command holds the control database.
+    """
+    service = running_service(settings)
+    if service is None:
+        async with Runtime.open(settings) as runtime:
+            yield LocalDoor(runtime, actor)
+    else:
+        async with (
+            Runtime.open_reading(settings) as reads,
+            connected(service.url, settings.control.token_file, environ) as client,
+        ):
+            yield ServiceDoor(client, reads)
+
+
+def running_service(settings: Settings) -> Holder | None:
+    """Return the service that holds a SQLite control database; None where nobody serves."""
+    file = control_file(settings)
+    found = holder(file) if file else None
+    return found if found and found.url else None
+
+
+def control_file(settings: Settings) -> Path | None:
+    """Return the file of a SQLite control database; None for Postgres."""
+    url = parse_url(settings.control.url.get_secret_value())
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None

@@ -1,0 +1,74 @@
+"""How far the runs of a rollout have come, told from their events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sync.cli.words import count, heads_text, one_line, span
+from sync.events.chain import Event
+from sync.events.kinds import Kind
+from sync.model import Run, RunState, Verb
+
+ENDED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.INTERRUPTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one run has come."""
+
+    target: str
+    total: int | None = None  #: steps; None until the plan is known
+    done: int = 0
+    doing: str | None = None  #: revision of the step that runs now
+
+
+def advance(progress: Progress, event: Event) -> Progress:
+    """Return *progress* after *event* of the same run."""
+    match event.kind:
+        case Kind.RUN_STARTED:
+            steps = event.data.get("steps")
+            return replace(progress, total=len(steps) if isinstance(steps, list) else 0)
+        case Kind.STEP_STARTED:
+            return replace(progress, doing=event.revision)
+        case Kind.STEP_SUCCEEDED:
+            return replace(progress, done=progress.done + 1, doing=None)
+        case _:
+            return progress
+
+
+def telling(progress: Progress, event: Event) -> str | None:
+    """Return the line that *event* is worth where there are no bars; None for most."""
+    match event.kind:
+        case Kind.RUN_STARTED:
+            return f"{progress.target}: {count(progress.total or 0, 'step')}"
+        case Kind.STEP_SUCCEEDED:
+            return f"{progress.target}: {event.revision} ({progress.done}/{progress.total})"
+        case _:
+            return None
+
+
+def ending(run: Run) -> str:
+    """Return the line that ends a run which did not fail."""
+    took = "" if run.ended_at is None else f" in {span(run.ended_at - run.requested_at)}"
+    verb = _PAST[run.order.verb]
+    return f"{run.target}: {verb} {heads_text(run.after)}{took}"
+
+
+_PAST: Mapping[Verb, str] = {
+    Verb.SYNC: "synced to",
+    Verb.DOWNGRADE: "downgraded to",
+    Verb.STAMP: "stamped",
+}
+
+
+def has_ended(run: Run) -> bool:
+    """Tell whether nothing more will happen in *run*."""
+    return run.state in ENDED
+
+
+def failure(run: Run) -> str | None:
+    """Return why *run* did not succeed, on one line; None where it did."""
+    if run.state is RunState.SUCCEEDED:
+        return None
+    return one_line(run.error or f"{run.state.value} without a reason; see levelhead events")

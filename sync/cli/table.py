@@ -1,0 +1,78 @@
+"""Rows and columns before anybody knows whether a terminal or a pipe reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+#: Blanks between two columns.
+GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading, and what may be done to the column where room is short."""
+
+    title: str
+    rank: int = 0  #: 0 always stays; the highest goes first on a narrow terminal
+    least: int = 0  #: narrowest width, so that the rows of a stream stand in line
+    beneath: bool = False  #: long text: on a terminal it stands under the table
+    tones: Mapping[Any, str] = field(default_factory=lambda: MappingProxyType({}))
+    #: cell text, also as a member of a StrEnum -> colour on a terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells by row; every row has one cell for each column."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    empty: str = "nothing to show"  #: what a terminal says where there are no rows
+
+
+def plain_lines(table: Table) -> Iterator[str]:
+    """Yield one aligned line for each row, whole and without headings: for pipes and logs."""
+    widths = _widths(table, table.rows)
+    for row in table.rows:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield (" " * GAP).join(padded).rstrip()
+
+
+def fitted(table: Table, width: int) -> Table:
+    """Return *table* without the columns that *width* characters have no room for."""
+    columns = [index for index, column in enumerate(table.columns) if not column.beneath]
+    while _needed(table, columns) > width:
+        least = max(columns, key=lambda index: table.columns[index].rank)
+        if table.columns[least].rank == 0:
+            break
+        columns.remove(least)
+    return Table(
+        columns=tuple(table.columns[index] for index in columns),
+        rows=tuple(tuple(row[index] for index in columns) for row in table.rows),
+        empty=table.empty,
+    )
+
+
+def beneath(table: Table, nothing: str) -> Iterator[str]:
+    """Yield ``first cell: text`` for what a terminal shows under the table."""
+    long = [index for index, column in enumerate(table.columns) if column.beneath]
+    for row in table.rows:
+        for index in long:
+            if row[index] != nothing:
+                yield row[index] if row[index].startswith(row[0]) else f"{row[0]}: {row[index]}"
+
+
+def _needed(table: Table, columns: list[int]) -> int:
+    headed = (tuple(column.title for column in table.columns), *table.rows)
+    widths = _widths(table, headed)
+    return sum(widths[index] for index in columns) + GAP * (len(columns) - 1)
+
+
+def _widths(table: Table, rows: tuple[tuple[str, ...], ...]) -> list[int]:
+    cells = zip(*rows, strict=True) if rows else ((),) * len(table.columns)
+    return [
+        max(column.least, *map(len, texts), 0)
+        for column, texts in zip(table.columns, cells, strict=True)
+    ]

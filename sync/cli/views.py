@@ -1,0 +1,223 @@
+"""What each command shows, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from providers.types import Policy
+from sync.cli.table import Column, Table
+from sync.cli.words import (
+    NOTHING,
+    ago,
+    heads_text,
+    instant,
+    joined,
+    or_nothing,
+    pending_text,
+    span,
+)
+from sync.events.chain import Event
+from sync.events.kinds import Kind
+from sync.model import Run, RunState, Status, TargetStatus, Token
+from sync.plan.model import Preview
+
+_STATUS_TONES = {
+    Status.CURRENT: "green",
+    Status.BEHIND: "yellow",
+    Status.AHEAD: "yellow",
+    Status.UNKNOWN: "red",
+    Status.HELD: "magenta",
+    Status.DRIFTED: "red",
+    Status.UNREACHABLE: "red",
+}
+
+_RUN_TONES = {
+    RunState.REQUESTED: "cyan",
+    RunState.RUNNING: "cyan",
+    RunState.SUCCEEDED: "green",
+    RunState.FAILED: "red",
+    RunState.INTERRUPTED: "red",
+}
+
+_ENDINGS = {
+    "succeeded": "green",
+    "failed": "red",
+    "interrupted": "red",
+    "unreachable": "red",
+    "lost": "red",
+    "held": "magenta",
+}
+
+_KIND_TONES = {
+    kind: tone for kind in Kind for ending, tone in _ENDINGS.items() if kind.endswith(f".{ending}")
+}
+
+
+def statuses_table(statuses: Iterable[TargetStatus]) -> Table:
+    """Return one row for each target."""
+    return Table(
+        columns=(
+            Column("target"),
+            Column("history", rank=2),
+            Column("provider", rank=4),
+            Column("status", tones=_STATUS_TONES),
+            Column("heads"),
+            Column("head", rank=3),
+            Column("pending"),
+            Column("problem", beneath=True),
+        ),
+        rows=tuple(_status_row(status) for status in statuses),
+        empty="no targets",
+    )
+
+
+def _status_row(status: TargetStatus) -> tuple[str, ...]:
+    return (
+        status.name,
+        status.history,
+        status.provider,
+        status.status.value,
+        heads_text(status.heads),
+        heads_text(status.head),
+        pending_text(status.pending),
+        or_nothing(status_problem(status)),
+    )
+
+
+def status_problem(status: TargetStatus) -> str | None:
+    """Return why a target stands where it stands; None where there is nothing to say."""
+    if status.hold is not None:
+        return f"on hold since {instant(status.hold.since)}, {status.hold.actor}: " + (
+            status.hold.reason
+        )
+    return status.problem or _policy_note(status)
+
+
+def _policy_note(status: TargetStatus) -> str | None:
+    if status.status is Status.CURRENT or status.policy is Policy.APPLY:
+        return None
+    return f"policy {status.policy.value}: the clock does not apply here"
+
+
+def at_head(status: TargetStatus) -> bool:
+    """Tell whether `levelhead status` may call a target well; one switched off always is."""
+    return status.status is Status.CURRENT or status.policy is Policy.OFF
+
+
+def runs_table(runs: Iterable[Run], now: datetime) -> Table:
+    """Return one row for each run, ages counted to *now*."""
+    return Table(
+        columns=(
+            Column("run"),
+            Column("target"),
+            Column("history", rank=5),
+            Column("verb"),
+            Column("to", rank=2),
+            Column("state", tones=_RUN_TONES),
+            Column("from", rank=3),
+            Column("heads", rank=3),
+            Column("requested", rank=1),
+            Column("took", rank=4),
+            Column("actor", rank=1),
+            Column("problem", beneath=True),
+        ),
+        rows=tuple(_run_row(run, now) for run in runs),
+        empty="no runs",
+    )
+
+
+def _run_row(run: Run, now: datetime) -> tuple[str, ...]:
+    return (
+        run.id,
+        run.target,
+        run.history,
+        run.order.verb.value,
+        run.order.to,
+        run.state.value,
+        heads_text(run.before),
+        heads_text(run.after),
+        ago(run.requested_at, now),
+        NOTHING if run.ended_at is None else span(run.ended_at - run.requested_at),
+        run.actor,
+        or_nothing(run.error),
+    )
+
+
+def tokens_table(tokens: Iterable[Token]) -> Table:
+    """Return one row for each token, revoked ones included; keys are not known."""
+    return Table(
+        columns=(
+            Column("name"),
+            Column("role"),
+            Column("created"),
+            Column("revoked", rank=1),
+        ),
+        rows=tuple(
+            (token.name, token.role.value, instant(token.created_at), instant(token.revoked_at))
+            for token in tokens
+        ),
+        empty="no tokens",
+    )
+
+
+def previews_table(previews: Iterable[Preview]) -> Table:
+    """Return one row for each target: how many steps, and which."""
+    return Table(
+        columns=(
+            Column("target"),
+            Column("steps"),
+            Column("from", rank=1),
+            Column("to", rank=1),
+            Column("revisions", beneath=True),
+            Column("problem", beneath=True),
+        ),
+        rows=tuple(_preview_row(preview) for preview in previews),
+        empty="no targets",
+    )
+
+
+def _preview_row(preview: Preview) -> tuple[str, ...]:
+    plan = preview.plan
+    if plan is None:
+        return (preview.target, *(NOTHING,) * 4, or_nothing(preview.problem))
+    return (
+        preview.target,
+        str(len(plan.steps)),
+        heads_text(plan.before),
+        heads_text(plan.after),
+        joined(step.revision for step in plan.steps),
+        or_nothing(preview.problem),
+    )
+
+
+def events_table(events: Iterable[Event]) -> Table:
+    """Return one row for each event."""
+    return Table(
+        columns=(
+            Column("event", least=5),
+            Column("at", least=20, rank=2),
+            Column("kind", least=21, tones=_KIND_TONES),
+            Column("target", least=10),
+            Column("revision", least=12, rank=1),
+            Column("actor", least=8, rank=3),
+            Column("run", least=8, rank=4),
+            Column("message", beneath=True),
+        ),
+        rows=tuple(_event_row(event) for event in events),
+        empty="no events",
+    )
+
+
+def _event_row(event: Event) -> tuple[str, ...]:
+    message = event.data.get("message")
+    return (
+        str(event.sequence),
+        instant(event.at),
+        event.kind.value,
+        or_nothing(event.target or event.history),
+        or_nothing(event.revision),
+        event.actor,
+        or_nothing(event.run),
+        or_nothing(message if isinstance(message, str) else None),
+    )

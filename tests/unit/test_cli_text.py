@@ -1,0 +1,158 @@
+"""How the command line words times, tables and JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from providers.types import BASE, Policy
+from sync.cli.document import document
+from sync.cli.table import Column, Table, beneath, fitted, plain_lines
+from sync.cli.views import at_head, statuses_table
+from sync.cli.words import ago, heads_text, named, pending_text, span
+from sync.model import Hold, Status, TargetStatus
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def status_of(name: str, status: Status, **more: object) -> TargetStatus:
+    """Return a target's status that is behind by two revisions unless *more* says otherwise."""
+    values: dict[str, object] = {
+        "history": "app",
+        "provider": "postgresql",
+        "heads": frozenset({"a1"}),
+        "head": frozenset({"c3"}),
+        "pending": ("b2", "c3"),
+        "policy": Policy.APPLY,
+    }
+    return TargetStatus(name=name, status=status, **{**values, **more})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (12.4, "12 s"),
+        (60, "1 min"),
+        (200, "3 min 20 s"),
+        (3600, "1 h"),
+        (7500, "2 h 5 min"),
+        (90_000, "1 d 1 h"),
+        (-5, "0.0 s"),
+    ],
+)
+def test_span(seconds: float, text: str) -> None:
+    """A duration shows its two largest units."""
+    assert span(timedelta(seconds=seconds)) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "now"), (-3, "now"), (59, "59 s ago"), (61, "1 min ago"), (90_000, "1 d ago")],
+)
+def test_ago(seconds: float, text: str) -> None:
+    """An age shows its largest unit; a clock that runs ahead is not an error."""
+    assert ago(NOW - timedelta(seconds=seconds), NOW) == text
+
+
+def test_nothing_is_a_dash() -> None:
+    """What is absent shows as a dash, so that no cell of a line is empty."""
+    assert (ago(None, NOW), heads_text(None), pending_text(())) == ("-", "-", "-")
+
+
+def test_heads() -> None:
+    """Heads stand in order; none at all is base."""
+    assert heads_text(frozenset({"b", "a"})) == "a, b"
+    assert heads_text(BASE) == "base"
+
+
+def test_pending_names_the_first() -> None:
+    """Pending shows how many, and which comes next."""
+    assert pending_text(("b2",)) == "1, b2"
+    assert pending_text(("b2", "c3")) == "2, first b2"
+
+
+def test_a_problem_names_its_target_once() -> None:
+    """A problem's line begins with its target, also where the error said so already."""
+    assert named("eu", "no such\nhost") == "eu: no such host"
+    assert named("eu", "eu: no such host") == "eu: no such host"
+
+
+def test_plain_lines_are_whole() -> None:
+    """Piped output has one aligned line for each row, no heading and nothing cut."""
+    table = Table((Column("a"), Column("b", beneath=True)), (("x", "y" * 300), ("long", "-")))
+    assert list(plain_lines(table)) == [f"x     {'y' * 300}", "long  -"]
+
+
+def test_no_rows_no_lines() -> None:
+    """Piped output of nothing is nothing."""
+    assert list(plain_lines(Table((Column("a"),), ()))) == []
+
+
+def test_a_narrow_terminal_loses_the_least() -> None:
+    """Where room is short the column of the highest rank goes first; rank 0 stays."""
+    table = Table(
+        (Column("name"), Column("wide", rank=1), Column("wider", rank=2)),
+        (("x" * 10, "y" * 10, "z" * 10),),
+    )
+    titles = {
+        width: [column.title for column in fitted(table, width).columns] for width in (34, 33, 21)
+    }
+    assert titles == {34: ["name", "wide", "wider"], 33: ["name", "wide"], 21: ["name"]}
+    assert fitted(table, 1).rows == (("x" * 10,),)
+
+
+def test_problems_stand_under_the_table() -> None:
+    """On a terminal the long text of a row follows the table, after the row's name."""
+    table = Table(
+        (Column("target"), Column("problem", beneath=True)), (("eu", "down"), ("us", "-"))
+    )
+    assert [column.title for column in fitted(table, 80).columns] == ["target"]
+    assert list(beneath(table, "-")) == ["eu: down"]
+
+
+def test_eighty_columns_show_what_matters() -> None:
+    """At 80 columns a status row with ordinary names keeps target, status, heads, pending."""
+    row = status_of(
+        "orders-eu", Status.BEHIND, heads=frozenset({"a" * 12}), pending=("b" * 12, "c" * 12)
+    )
+    titles = [column.title for column in fitted(statuses_table([row]), 80).columns]
+    assert titles == ["target", "history", "status", "heads", "head", "pending"]
+
+
+def test_status_as_json() -> None:
+    """Status as JSON has lists for heads, null for what was never read, and UTC times."""
+    status = status_of("eu", Status.UNREACHABLE, heads=None, checked_at=NOW, problem="eu: down")
+    [data] = json.loads(document([status]))
+    assert data["heads"] is None
+    assert data["head"] == ["c3"]
+    assert data["pending"] == ["b2", "c3"]
+    assert data["checked_at"] == "2026-03-01T12:00:00Z"
+    assert {"name", "history", "provider", "status", "hold", "last_run", "policy", "labels"} <= set(
+        data
+    )
+
+
+def test_a_hold_is_explained() -> None:
+    """The line under a held target says who holds it, since when, and why."""
+    hold = Hold("token:ann", "downgrade to a1", NOW)
+    [row] = statuses_table([status_of("eu", Status.HELD, hold=hold)]).rows
+    assert row[-1] == "on hold since 2026-03-01T12:00:00Z, token:ann: downgrade to a1"
+
+
+@pytest.mark.parametrize(
+    ("status", "policy", "well"),
+    [
+        (Status.CURRENT, Policy.APPLY, True),
+        (Status.BEHIND, Policy.OFF, True),
+        (Status.BEHIND, Policy.OBSERVE, False),
+        (Status.HELD, Policy.APPLY, False),
+        (Status.UNREACHABLE, Policy.APPLY, False),
+    ],
+)
+def test_what_counts_as_well(status: Status, policy: Policy, well: bool) -> None:  # noqa: FBT001 - a column of the table
+    """Only a target at head, or one that is switched off, counts as well."""
+    assert at_head(status_of("eu", status, policy=policy)) is well
