@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sync.errors import ChainBrokenError
+from sync.errors import ChainBrokenError, ControlDatabaseError
 from sync.events.chain import GENESIS, Draft, Event, Head, seal, verify
 from sync.events.kinds import Kind
 from sync.model import EventQuery
@@ -110,11 +110,21 @@ class EventLog:
             async with self._store.writing() as connection:
                 batch = Batch(self, connection)
                 yield batch
-        except CommitInDoubtError:
-            if batch is None or not batch.events or not await self._is_there(batch.events[-1]):
+        except CommitInDoubtError as doubt:
+            if batch is None or not batch.events:
                 raise
+            await self._look_up(batch.events[-1], doubt)
 
-    async def _is_there(self, event: Event) -> bool:
+    async def _look_up(self, event: Event, doubt: CommitInDoubtError) -> None:
+        """Return if *event* was stored after all; raise if it was not, or nobody can tell."""
+        try:
+            stored = await self._is_stored(event)
+        except ControlDatabaseError:
+            raise doubt from None
+        if not stored:
+            raise ControlDatabaseError(f"{doubt}; nothing was stored") from None
+
+    async def _is_stored(self, event: Event) -> bool:
         async with self._store.writing() as connection:
             # Waits until the transaction in doubt, which held the head, has ended.
             await _held_head(connection)

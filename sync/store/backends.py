@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,16 +124,15 @@ class PostgresBackend(Backend):
 
     def writer(self) -> AsyncEngine:
         """Return an engine for any number of services."""
-        return self._engine("off")
+        return self._engine({})
 
     def reader(self) -> AsyncEngine:
         """Return an engine whose sessions are read-only."""
-        return self._engine("on")
+        return self._engine({"default_transaction_read_only": "on"})
 
-    def _engine(self, read_only: str) -> AsyncEngine:
+    def _engine(self, more: Mapping[str, str]) -> AsyncEngine:
         settings = {
             "application_name": "levelhead",
-            "default_transaction_read_only": read_only,
             "lock_timeout": f"{PATIENCE}s",
             # Shorter than lock_timeout: whoever waits outlives a session that was cut off.
             "idle_in_transaction_session_timeout": f"{PATIENCE * 2 // 3}s",
@@ -145,7 +144,7 @@ class PostgresBackend(Backend):
                 "dsn": self._url,
                 "timeout": PATIENCE // 3,
                 "command_timeout": PATIENCE + PATIENCE // 3,
-                "server_settings": settings,
+                "server_settings": {**settings, **more},
             },
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,

@@ -1,0 +1,7 @@
+"""Fixtures for tests against real databases; they live in `tests.support`."""
+
+from __future__ import annotations
+
+from tests.support.control import clock, control_url, log, store
+
+__all__ = ["clock", "control_url", "log", "store"]
