@@ -214,21 +214,14 @@ def sending(target: str, *, ticket: str | None = None, sql: str | None = None) -
         raise _sending_error(error, target, ticket, sql) from error
 
 
-def rule_for(kind: type[BaseException]) -> Rule:
-    """Return the table's row for an exception class.
-
-    Raises:
-        LookupError: Neither the class nor any base of it is in the table.
-    """
-    for candidate in kind.__mro__:
-        if candidate in RULES:
-            return RULES[candidate]
-    raise LookupError(f"{kind.__module__}.{kind.__name__} has no meaning yet")
+def find_rule(kind: type[BaseException]) -> Rule | None:
+    """Return the table's row for an exception class; None where it has no place in the table."""
+    return next((RULES[base] for base in kind.__mro__ if base in RULES), None)
 
 
 def meaning_of(error: BaseException) -> Meaning:
     """Return what *error* means once the session is open."""
-    meaning = rule_for(type(error)).meaning
+    meaning = _rule_for(error).meaning
     severity = _severity(error)
     if severity in {"FATAL", "PANIC"}:
         return Meaning.LOST
@@ -237,8 +230,12 @@ def meaning_of(error: BaseException) -> Meaning:
     return meaning
 
 
+def _rule_for(error: BaseException) -> Rule:
+    return find_rule(type(error)) or _IN_DOUBT  # a later asyncpg may know more than we do
+
+
 def _opening_error(error: Exception, target: str, place: Address) -> ProviderError:
-    rule = rule_for(type(error))
+    rule = _rule_for(error)
     line = rule.advice.format(
         said=_said(error), user=place.user, server=place.server, database=place.database
     )
@@ -269,10 +266,9 @@ def _said(error: Exception, sql: str | None = None) -> str:
     if isinstance(error, pg.PostgresError) and error.args:
         names = [*_objects(error).values(), *_words(error, sql)]
         return redacted(str(error.args[0]), code=error.sqlstate, names=names)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    if isinstance(error, ssl.SSLError):
-        return error.reason or "handshake failed"
+    if isinstance(error, ssl.SSLError):  # not every one has these
+        detail = getattr(error, "verify_message", None) or getattr(error, "reason", None)
+        return detail or "the handshake failed"
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno).lower()
     return "no reply"

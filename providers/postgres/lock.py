@@ -23,12 +23,15 @@ from datetime import timedelta
 
 from asyncpg import Connection
 
-from providers.errors import LockBusyError, ProviderError
+from providers.errors import ConnectionLostError, LockBusyError, ProviderError
 from providers.postgres.errors import reading
 from providers.postgres.sql import literal, version_schema
 from providers.types import Target
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.05, 0.2, 1.5  # seconds, seconds, factor
+
+#: Seconds to wait for a statement that was cancelled to end, before the connection is cut.
+_RELEASE_PATIENCE = 3.0
 
 _HOLDER = """
     SELECT format('pid %s, %s', l.pid, coalesce(nullif(a.application_name, ''), 'unnamed'))
@@ -86,8 +89,13 @@ async def _try(connection: Connection, target: Target, key: int) -> bool:
 
 
 async def _release(connection: Connection, target: Target, key: int) -> None:
-    with reading(target.name):
-        await connection.fetchval("SELECT pg_advisory_unlock($1)", key)
+    try:
+        with reading(target.name):
+            async with asyncio.timeout(_RELEASE_PATIENCE):
+                await connection.fetchval("SELECT pg_advisory_unlock($1)", key)
+    except ConnectionLostError:
+        connection.terminate()  # the server gives the lock back when it notices
+        raise
 
 
 async def _busy(connection: Connection, target: Target, key: int, wait: timedelta) -> LockBusyError:

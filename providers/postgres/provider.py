@@ -21,7 +21,7 @@ from providers.postgres.versions import NO_LIMITS
 from providers.types import Target
 
 #: Seconds for a polite good-bye, before the connection is cut.
-_CLOSE_PATIENCE = 5.0
+_CLOSE_PATIENCE = 3.0
 
 # A server that lost us must notice, or it goes on working and holding the lock.
 _SETTINGS = (
@@ -96,6 +96,7 @@ def _search_path(target: Target) -> list[str]:
 
 async def _close(connection: asyncpg.Connection) -> None:
     try:
-        await connection.close(timeout=_CLOSE_PATIENCE)
+        async with asyncio.timeout(_CLOSE_PATIENCE):
+            await connection.close()
     except DRIVER_ERRORS:
         connection.terminate()

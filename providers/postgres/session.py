@@ -38,7 +38,8 @@ _IS_RUNNING = """
 class PostgresSession(Session):
     """A session on one Postgres database; also `Transactional`.
 
-    Between calls no timeout of the target's is in force and no transaction is open.
+    Between calls no transaction is open, and no timeout of the target's is in force:
+    those are for migrations, not for reading heads and polling the lock.
     """
 
     def __init__(self, connection: Connection, target: Target) -> None:
@@ -112,9 +113,14 @@ class PostgresSession(Session):
         await self._connection.execute(limits(self._target))
         try:
             yield
-        finally:
-            with suppress(*DRIVER_ERRORS):  # a dead session shows at its next use
-                await self._connection.execute(NO_LIMITS)
+        except Exception:  # not a cancellation: what still runs would be waited for
+            await self._lift_limits()
+            raise
+        await self._lift_limits()
+
+    async def _lift_limits(self) -> None:
+        with suppress(*DRIVER_ERRORS):  # a dead session shows at its next use
+            await self._connection.execute(NO_LIMITS)
 
     async def _mention_remains(self, error: StatementError, statement: Statement) -> None:
         index = concurrent_index(statement.sql)
@@ -169,8 +175,13 @@ class PostgresSession(Session):
         await self._run("BEGIN")
         try:
             yield
-        finally:
+        except Exception:
             await self._run("ROLLBACK")
+            raise
+        except BaseException:  # cancelled: no transaction may stay open
+            self._connection.terminate()
+            raise
+        await self._run("ROLLBACK")
 
     async def _run(self, text: str, *, sql: str | None = None) -> None:
         with sending(self._target.name, sql=sql):
