@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from logging.config import fileConfig
 
+from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, InvalidRequestError
@@ -25,7 +26,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 import app.models  # noqa: F401 - registers every model with Base.metadata
-from alembic import context
 from app.db.base import Base
 
 # levelhead's key: database, then schema and name of the version table.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from sync.errors import PlanError
 from sync.events.chain import Draft
@@ -13,6 +14,7 @@ from sync.history import Graph
 from sync.plan.processes import Runners
 from sync.scripts import digest_of
 from sync.settings import History
+from sync.status import Knowledge
 from sync.store.engine import Store
 from sync.store.histories import known_revisions, load_graph, save_graph
 
@@ -21,12 +23,19 @@ class Histories:
     """The histories of the settings, each with its graph as it is on disk now."""
 
     def __init__(
-        self, histories: Mapping[str, History], *, runners: Runners, store: Store, log: EventLog
+        self,
+        histories: Mapping[str, History],
+        *,
+        runners: Runners,
+        store: Store,
+        log: EventLog,
+        clock: Callable[[], datetime],
     ) -> None:
         self._histories = histories
         self._runners = runners
         self._store = store
         self._log = log
+        self._clock = clock
         self._graphs: dict[str, Graph] = {}
         self._failures: dict[str, str] = {}
         self._locks = {name: asyncio.Lock() for name in histories}
@@ -49,10 +58,14 @@ class Histories:
             self._graphs[name] = known
             return known
 
-    async def known(self, name: str) -> frozenset[str]:
-        """Return every revision that was ever seen in the history."""
+    async def knowledge(self, name: str) -> Knowledge:
+        """Return what is known of the history, be it only why it cannot be loaded."""
+        try:
+            graph = await self.graph(name)
+        except PlanError as error:
+            return Knowledge(None, problem=str(error))
         async with self._store.reading() as connection:
-            return await known_revisions(connection, name)
+            return Knowledge(graph, await known_revisions(connection, name))
 
     async def _stored(self, name: str) -> Graph | None:
         async with self._store.reading() as connection:
@@ -76,7 +89,7 @@ class Histories:
 
     async def _changed(self, graph: Graph, last: Graph | None) -> None:
         async with self._store.writing() as connection:
-            await save_graph(connection, graph)
+            await save_graph(connection, graph, now=self._clock())
         before = last.revisions if last else {}
         await self._record(
             Kind.HISTORY_CHANGED,

@@ -65,7 +65,7 @@ class Order:
     """What somebody wants done: a verb, and the revision to end at, as Alembic names them."""
 
     verb: Verb
-    to: str = "heads"  #: revision, unique prefix, label, ``+1``, ``-1``, ``head``, ``base``
+    to: str = "head"  #: revision, unique prefix, label, ``+1``, ``-1``, ``heads``, ``base``
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ Create Date: 2026-11-22 08:10:37
 from __future__ import annotations
 
 import sqlalchemy as sa
-
 from alembic import op
 
 revision: str = "3a7d52c1e9f4"

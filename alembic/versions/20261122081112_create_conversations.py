@@ -8,7 +8,6 @@ Create Date: 2026-11-22 08:11:12
 from __future__ import annotations
 
 import sqlalchemy as sa
-
 from alembic import op
 
 revision: str = "8c40b6f21d7e"

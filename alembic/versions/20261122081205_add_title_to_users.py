@@ -8,7 +8,6 @@ Create Date: 2026-11-22 08:12:05
 from __future__ import annotations
 
 import sqlalchemy as sa
-
 from alembic import op
 
 revision: str = "d915e08b47a3"

@@ -26,7 +26,8 @@ class Journal:
 
     def __init__(self, pipe: Pipe, engine: Engine) -> None:
         self.pipe = pipe
-        self.revision: str | None = None
+        self.step: dict[str, Any] | None = None  #: whose statements are being sent
+        self.stamped = False  #: the open transaction moves the version table
         self.pending: list[tuple[str, str | None]] = []  #: sent in the open transaction
         dialect = engine.dialect
         self._commit, self._rollback = dialect.do_commit, dialect.do_rollback
@@ -57,9 +58,9 @@ class Journal:
         if commits_alone(context.root_connection) and not sql.lower().startswith(READS):
             with self.pipe.act(
                 "statement",
-                revision=self.revision,
                 sqls=[sql],
                 parameters=[parameters_digest],
+                **(self.step or {}),
             ) as ticket:
                 act(cursor, f"/* levelhead:{ticket} */ {sql}", parameters, context)
         else:
@@ -69,7 +70,7 @@ class Journal:
 
     def commit(self, dbapi_connection: Any) -> None:  # noqa: ANN401 - a driver's object
         """Announce a COMMIT with all that it makes final, then send it."""
-        if self.revision is None or not self.pending:
+        if self.step is None or not self.pending:
             # Between steps only the version table is made: the run's own intent covers it,
             # and what was sent is told with the first step.
             self._commit(dbapi_connection)
@@ -77,15 +78,21 @@ class Journal:
         sent, self.pending = self.pending, []
         with self.pipe.act(
             "transaction",
-            revision=self.revision,
             sqls=[sql for sql, _ in sent],
             parameters=[parameters for _, parameters in sent],
+            stamped=self.stamped,
+            **self.step,
         ):
             self._commit(dbapi_connection)
+        self.stamped = False
+
+    def note_stamp(self, **_: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
+        """Be told by Alembic that the version table was moved in the open transaction."""
+        self.stamped = True
 
     def rollback(self, dbapi_connection: Any) -> None:  # noqa: ANN401 - a driver's object
         """Forget what a rollback undoes."""
-        self.pending = []
+        self.pending, self.stamped = [], False
         self._rollback(dbapi_connection)
 
 
@@ -151,12 +158,18 @@ class Migration:
             options = {**(opts or {}), "as_sql": False, "transaction_per_migration": True}
             self.check_options(options)
             ours = self.prepared(connection)
+            options["on_version_apply"] = (*(options.get("on_version_apply") or ()), self.note)
             context: MigrationContext = original(
                 connection=ours, environment_context=environment_context, opts=options
             )
             return context
 
         return configure
+
+    def note(self, **arguments: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
+        """Pass Alembic's word on to the journal."""
+        if self.journal is not None:
+            self.journal.note_stamp(**arguments)
 
     def check_options(self, options: dict[str, Any]) -> None:
         """Require env.py's version table to be the one that the service watches."""
@@ -210,11 +223,11 @@ class Migration:
                 "env.py must call context.configure() and then context.run_migrations() just once"
             )
         for step, facts in zip(self.chosen, self.way):  # noqa: B905 - Python 3.9 too
-            self.pipe.announce("step", revision=facts["revision"], **without(facts, "revision"))
-            self.journal.revision = facts["revision"]
+            self.pipe.announce("step", **facts)
+            self.journal.step = facts
             guarded(step, self.guard, facts["before"])
             yield step
-            self.journal.revision = None
+            self.journal.step = None
             self.pipe.say("done", facts={})
         self.finish(self.guard)
 
@@ -235,11 +248,6 @@ def guarded(step: Step, guard: Guard, before: list[str]) -> None:
         script(**arguments)
 
     step.migration_fn = run
-
-
-def without(facts: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return *facts* without one of them."""
-    return {key: value for key, value in facts.items() if key != name}
 
 
 def translated(ours: Connection, given: Connection | None) -> Connection:

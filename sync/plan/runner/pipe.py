@@ -63,7 +63,7 @@ class Pipe:
         sqls: list[str] | None = None,
         **facts: Any,  # noqa: ANN401 - whatever JSON can carry
     ) -> str:
-        """Say that an act is about to happen, wait until that is written down, return its ticket."""
+        """Announce an act, wait until that is written down, and return its ticket."""
         self.say("about", noun=noun, revision=revision, sqls=sqls or [], facts=facts)
         return str(self.hear()["ticket"])
 

@@ -1,0 +1,229 @@
+"""One run on one target, under its lease: settle, act, and put on record how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from providers.base import Session
+from providers.errors import LevelheadError, ProviderError
+from providers.types import Heads, Target
+from sync import executor
+from sync.endings import (
+    Ending,
+    about,
+    after_run,
+    change,
+    ending,
+    events_of,
+    in_doubt,
+    never_began,
+    orphan_change,
+    settled_end,
+)
+from sync.engine import Engine
+from sync.errors import AuditError, LeaseLostError
+from sync.events.kinds import Kind
+from sync.history import Graph, behind
+from sync.journal import Journal
+from sync.lease import Lease
+from sync.model import Order, Run, RunState, Verb
+from sync.plan.canonical import plan_of
+from sync.plan.model import Plan
+from sync.settlement import Settlement, settle, settle_by_stamp
+from sync.status import Knowledge
+from sync.store import runs, targets
+from sync.store.runs import RunChange
+from sync.store.targets import TargetState
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One run, its target, and the lease that it holds."""
+
+    engine: Engine
+    run: Run
+    target: Target
+    lease: Lease
+    turn: asyncio.Semaphore  #: how many runs go on at once
+    began: bool = field(default=False, init=False)  #: ``run.started`` is, or is about to be, stored
+    recovering: bool = field(default=False, init=False)  #: the run is another service's
+
+    async def carry_out(self) -> None:
+        """Do what the run is for, and put on record how it ended, whatever happens.
+
+        Raises:
+            AuditError: The end could not be put on record; the next service settles it.
+        """
+        try:
+            async with self._lease_kept(), self.turn:
+                end = Ending(RunState.SUCCEEDED, await self._act())
+        except Exception as error:  # noqa: BLE001 - any error is an end, and is put on record
+            end = ending(error, await self._heads())
+        except asyncio.CancelledError as error:
+            await self._end(ending(error, None))
+            raise
+        await self._end(end)
+
+    async def recover(self) -> None:
+        """Find out how far the run came whose service is gone; do nothing to the target."""
+        self.recovering = True
+        journal = self._journal(replace(self.run, id=self.engine.log.new_id(), actor="service"))
+        try:
+            graph = await self.engine.histories.graph(self.target.history)
+            async with self._lease_kept(), self.turn, self._locked() as session:
+                settled = await self._settle(session, journal, graph)
+            end = Ending(RunState.SUCCEEDED, settled.heads)
+            if settled.unknown:
+                end = ending(in_doubt(self.target, settled.unknown), settled.heads)
+        except LevelheadError as error:
+            end = ending(error, None)
+        await self._give_back(end)
+
+    async def _act(self) -> Heads:
+        order, journal = self.run.order, self._journal(self.run)
+        graph = await self.engine.histories.graph(self.target.history)
+        async with self._locked() as session:
+            settled = await self._settle(session, journal, graph)
+            if order.verb is Verb.STAMP:
+                return await self._stamp(session, journal, graph, settled)
+        if settled.unknown:
+            raise in_doubt(self.target, settled.unknown)
+        if is_at_head(order, graph, settled.heads):
+            plan = plan_of(graph.history, self.target.dialect, settled.heads, ())
+            return await executor.do_nothing(plan, journal, self._begin)
+        history = self.engine.histories[self.target.history]
+        return await executor.migrate(
+            self.engine.runners,
+            history,
+            self.target,
+            order,
+            settled.heads,
+            journal=journal,
+            begin=self._begin,
+        )
+
+    async def _stamp(
+        self, session: Session, journal: Journal, graph: Graph, settled: Settlement
+    ) -> Heads:
+        history = self.engine.histories[self.target.history]
+        plan = await self.engine.runners.path(
+            history, self.target.dialect, self.run.order, settled.heads
+        )
+        heads = await executor.stamp(session, plan, journal, self._begin)
+        await settle_by_stamp(journal, graph, heads, settled.unknown)
+        return heads
+
+    async def _begin(self, plan: Plan) -> None:
+        """Put the plan on record before anything of it is done."""
+        changed = RunChange(state=RunState.RUNNING, plan=plan.digest, before=plan.before)
+        async with self.engine.store.writing() as connection:
+            await runs.update(connection, self.run.id, changed)
+        self.began = True
+
+    async def _settle(self, session: Session, journal: Journal, graph: Graph) -> Settlement:
+        """Settle what earlier runs left in doubt, and close their records."""
+        settled = await settle(session, journal, self.engine.log, graph, self.target.name)
+        now = self.engine.clock()
+        async with self.engine.log.writing() as batch:
+            for orphan in filter(self._closes, await runs.open_runs(batch.connection)):
+                end = settled_end(orphan, settled)
+                await runs.update(batch.connection, orphan.id, orphan_change(orphan, end, now))
+                if orphan.plan is None:  # nothing of it was journaled, so nothing was resolved
+                    await batch.append(about(orphan, Kind.RUN_RESOLVED, outcome="absent"))
+        return settled
+
+    def _closes(self, other: Run) -> bool:
+        """Tell whether *other* is an earlier run of the target, or the one to recover."""
+        ours = other.id == self.run.id and not self.recovering
+        return other.target == self.target.name and not ours
+
+    def _journal(self, run: Run) -> Journal:
+        engine = self.engine
+        return Journal(engine.store, engine.log, engine.leases, lease=self.lease, run=run)
+
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[Session]:
+        async with (
+            self.engine.providers.open(self.target) as session,
+            session.lock(wait=self.target.lock_wait),
+        ):
+            yield session
+
+    async def _heads(self) -> Heads | None:
+        """Look where a failed run left the target; None where it cannot be seen."""
+        try:
+            async with self.engine.providers.open(self.target) as session:
+                return await session.heads()
+        except ProviderError:
+            return None
+
+    @asynccontextmanager
+    async def _lease_kept(self) -> AsyncIterator[None]:
+        """Renew the lease during the block; stop the block when it is lost.
+
+        Raises:
+            LeaseLostError: Another service took the target over.
+        """
+        lost: list[LeaseLostError] = []
+        try:
+            async with asyncio.timeout(None) as scope:
+                beat = asyncio.create_task(self._beat(scope, lost))
+                try:
+                    yield
+                finally:
+                    beat.cancel()
+        except TimeoutError:
+            if lost:
+                raise lost[0] from None
+            raise
+
+    async def _beat(self, scope: asyncio.Timeout, lost: list[LeaseLostError]) -> None:
+        while True:
+            await asyncio.sleep(self.engine.heartbeat.total_seconds())
+            try:
+                await self.engine.leases.renew(self.lease)
+            except LeaseLostError as error:
+                lost.append(error)
+                scope.reschedule(asyncio.get_running_loop().time())
+                return
+            except AuditError:
+                continue  # the next act confirms the lease by itself, or does not happen
+
+    async def _end(self, end: Ending) -> None:
+        """Put on record how the run ended, and give the target back, in one transaction."""
+        knowledge = await self.engine.histories.knowledge(self.target.history)
+        now = self.engine.clock()
+        async with self.engine.log.writing() as batch:
+            old = await targets.find_to_change(batch.connection, self.target.name)
+            new = self._after(old, end, knowledge, now)
+            await targets.save(batch.connection, new)
+            await self.engine.leases.release(batch.connection, self.lease)
+            await runs.update(batch.connection, self.run.id, change(end, now))
+            unwritten = [] if self.began else never_began(self.run, end)
+            await batch.append(*unwritten, *events_of(self.run, end, old, new))
+
+    def _after(
+        self, old: TargetState | None, end: Ending, knowledge: Knowledge, now: datetime
+    ) -> TargetState:
+        patience = self.engine.patience
+        return after_run(old, self.run, end, knowledge=knowledge, now=now, patience=patience)
+
+    async def _give_back(self, end: Ending) -> None:
+        """Put on record what a recovery found, and give the target back."""
+        knowledge = await self.engine.histories.knowledge(self.target.history)
+        now = self.engine.clock()
+        async with self.engine.store.writing() as connection:
+            old = await targets.find_to_change(connection, self.target.name)
+            new = self._after(old, end, knowledge, now)
+            await targets.save(connection, replace(new, hold=old.hold if old else None))
+            await self.engine.leases.release(connection, self.lease)
+
+
+def is_at_head(order: Order, graph: Graph, heads: Heads) -> bool:
+    """Tell whether *order* asks for nothing more than what *heads* are."""
+    asked = order.verb is Verb.SYNC and order.to in ("head", "heads")
+    return asked and heads == graph.heads and not behind(graph, heads)

@@ -1,0 +1,107 @@
+"""Looks at targets, many at once, and writes down what changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from providers.errors import LevelheadError
+from providers.types import Target
+from sync.engine import Engine
+from sync.events.chain import Draft
+from sync.model import RunState, TargetStatus
+from sync.status import Knowledge, Observation, differences, noticed, view
+from sync.store import runs, targets
+from sync.store.targets import TargetState
+
+#: Runs in these states move heads: what is seen meanwhile says nothing.
+MOVING = (RunState.REQUESTED, RunState.RUNNING)
+
+
+class Checks:
+    """The eyes of the engine. Looking never creates anything on a target."""
+
+    def __init__(self, engine: Engine, *, width: int) -> None:
+        self._engine = engine
+        self._width = asyncio.Semaphore(width)
+
+    async def check(self, chosen: Sequence[Target]) -> tuple[TargetStatus, ...]:
+        """Look at every chosen target now, record it, and return what was found."""
+        seen = await self.look(chosen)
+        await self._record(seen, await self.knowledge(chosen))
+        return await self.recorded(chosen)
+
+    async def glance(self, chosen: Sequence[Target]) -> tuple[TargetStatus, ...]:
+        """Look at every chosen target now, without writing anything down."""
+        knowledge = await self.knowledge(chosen)
+        states, last = await self._records()
+        found = []
+        for seen in await self.look(chosen):
+            target, known = seen.target, knowledge[seen.target.history]
+            state = noticed(states.get(target.name), seen, known, self._engine.patience)
+            found.append(view(target, state, known.graph, last.get(target.name)))
+        return tuple(found)
+
+    async def look(self, chosen: Iterable[Target]) -> list[Observation]:
+        """Look at targets without writing anything down, concurrently under the limit."""
+        return await asyncio.gather(*map(self._look, chosen))
+
+    async def knowledge(self, chosen: Iterable[Target]) -> Mapping[str, Knowledge]:
+        """Return what is known of each history that *chosen* follow, by name."""
+        names = sorted({target.history for target in chosen})
+        return dict(
+            zip(
+                names,
+                await asyncio.gather(*map(self._engine.histories.knowledge, names)),
+                strict=True,
+            )
+        )
+
+    async def recorded(self, chosen: Collection[Target]) -> tuple[TargetStatus, ...]:
+        """Return the chosen targets as they were at their last check."""
+        knowledge = await self.knowledge(chosen)
+        states, last = await self._records()
+        return tuple(
+            view(t, states.get(t.name), knowledge[t.history].graph, last.get(t.name))
+            for t in chosen
+        )
+
+    async def _records(self) -> tuple[Mapping[str, TargetState], Mapping[str, str]]:
+        """Return target name -> state, and target name -> id of its newest run."""
+        async with self._engine.store.reading() as connection:
+            states = {state.target: state for state in await targets.all(connection)}
+            return states, await runs.last_runs(connection)
+
+    async def _look(self, target: Target) -> Observation:
+        async with self._width:
+            at = self._engine.clock()
+            try:
+                async with self._engine.providers.open(target) as session:
+                    return Observation(target=target, at=at, heads=await session.heads())
+            except LevelheadError as error:
+                return Observation(target=target, at=at, problem=str(error))
+
+    async def _record(
+        self, seen: Sequence[Observation], knowledge: Mapping[str, Knowledge]
+    ) -> None:
+        """Write down what was seen, in the order that every service keeps: no deadlock."""
+        drafts: list[Draft] = []
+        async with self._engine.log.writing() as batch:
+            moving = {r.target for r in await runs.open_runs(batch.connection) if r.state in MOVING}
+            for one in sorted(seen, key=lambda observation: observation.target.name):
+                if one.target.name not in moving:
+                    drafts += await self._note(batch.connection, one, knowledge)
+            await batch.append(*drafts)
+
+    async def _note(
+        self, connection: AsyncConnection, seen: Observation, knowledge: Mapping[str, Knowledge]
+    ) -> tuple[Draft, ...]:
+        target = seen.target
+        old = await targets.find_to_change(connection, target.name)
+        if old and old.checked_at and old.checked_at > seen.at:
+            return ()  # a run has ended since, and knows better
+        new = noticed(old, seen, knowledge[target.history], self._engine.patience)
+        await targets.save(connection, new)
+        return differences(old, new, target)

@@ -1,0 +1,162 @@
+"""How runs end, and what their ends mean for the target and its clock: pure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from providers.errors import (
+    AccessDeniedError,
+    ConnectError,
+    ConnectionLostError,
+    LevelheadError,
+    LockBusyError,
+    StampConflictError,
+)
+from providers.types import Heads, Target
+from sync.errors import LeaseLostError, RunnerLostError, StatementInDoubtError
+from sync.events.chain import Draft
+from sync.events.kinds import Kind
+from sync.journal import Doubt
+from sync.model import Run, RunState, Status, Verb
+from sync.settlement import Settlement
+from sync.status import Knowledge, Patience, postponed, standing
+from sync.store.runs import RunChange
+from sync.store.targets import TargetState
+
+#: After these nobody knows yet how far a run came; whoever runs next finds out.
+UNFINISHED = (ConnectionLostError, RunnerLostError, LeaseLostError, asyncio.CancelledError)
+
+#: After these the clock tries again by itself, later and later.
+PASSING = (ConnectError, LockBusyError, AccessDeniedError, StampConflictError, *UNFINISHED)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended."""
+
+    state: RunState
+    heads: Heads | None = None  #: where the target stands now; None: not known
+    error: BaseException | None = None
+
+
+def ending(error: BaseException, heads: Heads | None) -> Ending:
+    """Return the end that *error* makes of a run."""
+    doubtful = isinstance(error, (*UNFINISHED, StatementInDoubtError))
+    return Ending(RunState.INTERRUPTED if doubtful else RunState.FAILED, heads, error)
+
+
+def change(end: Ending, now: datetime) -> RunChange:
+    """Return what *end* changes in the record of its run."""
+    error = told(end.error) if end.error else None
+    return RunChange(state=end.state, ended_at=now, after=end.heads, error=error)
+
+
+def told(error: BaseException) -> str:
+    """Return *error* in one line; an error that is not ours could hold anything."""
+    if isinstance(error, LevelheadError):
+        return str(error)
+    if isinstance(error, asyncio.CancelledError):
+        return "the service was stopped in the middle of it"
+    return f"unexpected {type(error).__name__}; see the service's log"
+
+
+def after_run(
+    old: TargetState | None,
+    run: Run,
+    end: Ending,
+    *,
+    knowledge: Knowledge,
+    now: datetime,
+    patience: Patience,
+) -> TargetState:
+    """Return the target's state after *run* has ended."""
+    state = replace(
+        old or TargetState(target=run.target, status=Status.UNKNOWN),
+        heads=end.heads,
+        status=Status.UNKNOWN if end.heads is None else standing(end.heads, knowledge),
+        checked_at=now,
+        problem=told(end.error) if end.error else None,
+    )
+    if end.error is None:
+        state = replace(state, failures=0, retry_at=None, failed_scripts=None)
+        return replace(state, hold=None) if ends_hold(state, run) else state
+    if isinstance(end.error, PASSING):
+        return postponed(state, now, patience)
+    return replace(state, failed_scripts=knowledge.graph.digest if knowledge.graph else None)
+
+
+def ends_hold(state: TargetState, run: Run) -> bool:
+    """Tell whether *run* set the hold itself and left the target at head: a stamp did."""
+    return (
+        run.order.verb is Verb.STAMP
+        and state.status is Status.CURRENT
+        and state.hold is not None
+        and state.hold.since >= run.requested_at
+    )
+
+
+def events_of(run: Run, end: Ending, old: TargetState | None, new: TargetState) -> list[Draft]:
+    """Return the events of an end that the journal of the run has not written."""
+    drafts = []
+    if isinstance(end.error, LeaseLostError):
+        drafts.append(about(run, Kind.LEASE_LOST))
+    if old and old.hold and not new.hold:
+        drafts.append(about(run, Kind.TARGET_RELEASED, reason="stamped at head"))
+    return drafts
+
+
+def never_began(run: Run, end: Ending) -> list[Draft]:
+    """Return the event that ends a run of which nothing was done."""
+    if end.error is None:
+        return []
+    kind = Kind.RUN_INTERRUPTED if end.state is RunState.INTERRUPTED else Kind.RUN_FAILED
+    return [about(run, kind, error=type(end.error).__name__, message=told(end.error))]
+
+
+def about(run: Run, kind: Kind, **data: str) -> Draft:
+    """Return an event about *run*."""
+    return Draft(
+        kind=kind,
+        actor=run.actor,
+        target=run.target,
+        history=run.history,
+        run=run.id,
+        data=data,
+    )
+
+
+def requested(run: Run) -> Draft:
+    """Return the event that says who asked for what."""
+    order = run.order
+    return about(run, Kind.RUN_REQUESTED, verb=order.verb, to=order.to, rollout=run.rollout)
+
+
+def in_doubt(target: Target, unknown: Sequence[Doubt]) -> StatementInDoubtError:
+    """Return the error for what nobody can tell, with the operator's way out."""
+    doubt = unknown[0]
+    return StatementInDoubtError(
+        f"{target.name}: nobody can tell whether {doubt.noun} {doubt.ticket} of revision "
+        f"{doubt.revision} took effect; look at the target, put it right, then "
+        f"levelhead stamp {target.name} REVISION"
+    )
+
+
+def settled_end(orphan: Run, settled: Settlement) -> Ending:
+    """Return how a run ended whose service went away in the middle of it."""
+    if any(doubt.run == orphan.id for doubt in settled.unknown):
+        return Ending(RunState.INTERRUPTED, settled.heads)
+    if orphan.id in settled.reached:
+        return Ending(RunState.SUCCEEDED, settled.heads)
+    return Ending(RunState.FAILED, settled.heads)
+
+
+def orphan_change(orphan: Run, end: Ending, now: datetime) -> RunChange:
+    """Return what a settlement changes in the record of a run that had no end."""
+    error = None if end.state is RunState.SUCCEEDED else orphan.error or INTERRUPTION
+    return RunChange(state=end.state, ended_at=now, after=end.heads, error=error)
+
+
+INTERRUPTION = "its service ended in the middle of it; what it did is settled"

@@ -1,0 +1,30 @@
+"""What every part of the engine works with, put together once by `sync.runtime`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sync.events.log import EventLog
+from sync.histories import Histories
+from sync.lease import Leases
+from sync.plan.processes import Runners
+from sync.pool import Providers
+from sync.status import Patience
+from sync.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """The parts, and the limits, that checks and runs share."""
+
+    store: Store
+    log: EventLog
+    leases: Leases
+    providers: Providers
+    histories: Histories
+    runners: Runners
+    patience: Patience
+    heartbeat: timedelta  #: how often a lease is renewed during an act
+    clock: Callable[[], datetime]

@@ -1,0 +1,33 @@
+"""The providers of this process: one of each dialect, made on first use."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from providers.base import Provider, Session
+from providers.registry import known_providers, load_provider
+from providers.types import Target
+
+
+class Providers:
+    """Opens sessions on targets of any dialect."""
+
+    def __init__(self) -> None:
+        self._known = known_providers()
+        self._loaded: dict[str, Provider] = {}
+
+    def open(self, target: Target) -> AbstractAsyncContextManager[Session]:
+        """Open a session on *target*; see `Provider.open`.
+
+        Raises:
+            UnknownDialectError: There is no provider for it, or its driver is missing.
+        """
+        if target.dialect not in self._loaded:
+            self._loaded[target.dialect] = load_provider(target.dialect, self._known)
+        return self._loaded[target.dialect].open(target)
+
+    async def aclose(self) -> None:
+        """Close every provider. Safe to call twice."""
+        while self._loaded:
+            _, provider = self._loaded.popitem()
+            await provider.aclose()

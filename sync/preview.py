@@ -1,0 +1,35 @@
+"""Dry runs: what an order would do to each target, without doing it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from providers.errors import LevelheadError
+from providers.types import Target
+from sync.engine import Engine
+from sync.model import Order
+from sync.plan.model import Plan, Preview
+
+
+class Previews:
+    """Looks where targets stand, and asks their histories for the path from there."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def of(self, order: Order, chosen: Sequence[Target]) -> tuple[Preview, ...]:
+        """Return for each target its plan, or the reason why there is none."""
+        return tuple(await asyncio.gather(*[self._of(order, target) for target in chosen]))
+
+    async def _of(self, order: Order, target: Target) -> Preview:
+        try:
+            return Preview(target.name, await self._plan(order, target))
+        except LevelheadError as error:
+            return Preview(target.name, None, str(error))
+
+    async def _plan(self, order: Order, target: Target) -> Plan:
+        async with self._engine.providers.open(target) as session:
+            heads = await session.heads()
+        history = self._engine.histories[target.history]
+        return await self._engine.runners.path(history, target.dialect, order, heads)

@@ -1,0 +1,109 @@
+"""Runs: each holds the lease of its target from request to end, in a task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from providers.types import Target
+from sync.attempt import Attempt
+from sync.endings import about, requested
+from sync.engine import Engine
+from sync.events.chain import Draft
+from sync.events.kinds import Kind
+from sync.lease import Lease, Occupied
+from sync.model import Hold, Order, Run, RunState, Status, Verb
+from sync.store import runs, targets
+from sync.store.targets import TargetState
+
+logger = logging.getLogger("levelhead")
+
+
+class Runs:
+    """Starts runs, keeps their tasks, and picks up what others left unfinished."""
+
+    def __init__(self, engine: Engine, *, width: int) -> None:
+        self._engine = engine
+        self._turn = asyncio.Semaphore(width)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def request(self, target: Target, order: Order, *, rollout: str, actor: str) -> Run:
+        """Start carrying out *order* on *target*; return the run, or the one under way.
+
+        A downgrade or a stamp puts the target on hold before anything else happens.
+        """
+        run = self._new_run(target, order, rollout, actor)
+        async with self._engine.log.writing() as batch:
+            state = await targets.find_to_change(batch.connection, target.name)
+            lease = await self._engine.leases.acquire(batch.connection, target.name, run.id)
+            if isinstance(lease, Occupied):
+                return await runs.find(batch.connection, lease.run) or run
+            await runs.insert(batch.connection, run)
+            held = await self._hold(batch.connection, run, state)
+            await batch.append(requested(run), *held)
+        attempt = Attempt(self._engine, run, target, lease, self._turn)
+        self._start(run.id, attempt.carry_out())
+        return run
+
+    async def recover(self, target: Target, orphan: Run) -> None:
+        """Settle a run whose service is gone; nothing happens while its lease stands."""
+        async with self._engine.store.writing() as connection:
+            lease = await self._engine.leases.acquire(connection, target.name, orphan.id)
+        if isinstance(lease, Lease):
+            attempt = Attempt(self._engine, orphan, target, lease, self._turn)
+            self._start(orphan.id, attempt.recover())
+            await self.finished(orphan.id)
+
+    async def finished(self, run_id: str) -> None:
+        """Wait for the end of a run that was started here; of others, do not wait."""
+        if task := self._tasks.get(run_id):
+            await asyncio.wait({task})
+
+    async def stop(self, grace: timedelta) -> None:
+        """Let what is in flight end within *grace*, then interrupt it, in order."""
+        tasks = list(self._tasks.values())
+        if not tasks:
+            return
+        _, left = await asyncio.wait(tasks, timeout=grace.total_seconds())
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _new_run(self, target: Target, order: Order, rollout: str, actor: str) -> Run:
+        return Run(
+            id=self._engine.log.new_id(),
+            rollout=rollout,
+            target=target.name,
+            history=target.history,
+            actor=actor,
+            order=order,
+            state=RunState.REQUESTED,
+            requested_at=self._engine.clock(),
+        )
+
+    async def _hold(
+        self, connection: AsyncConnection, run: Run, old: TargetState | None
+    ) -> tuple[Draft, ...]:
+        """Keep the clock from undoing what a person does; an older hold stands."""
+        state = old or TargetState(target=run.target, status=Status.UNKNOWN)
+        if run.order.verb is Verb.SYNC or state.hold:
+            return ()
+        hold = Hold(run.actor, f"{run.order.verb} to {run.order.to}", run.requested_at)
+        await targets.save(connection, replace(state, hold=hold))
+        return (about(run, Kind.TARGET_HELD, reason=hold.reason),)
+
+    def _start(self, run_id: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"run {run_id}")
+        self._tasks[run_id] = task
+        task.add_done_callback(lambda ended: self._forget(run_id, ended))
+
+    def _forget(self, run_id: str, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(run_id, None)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("run %s: its end is not on record: %s", run_id, error)

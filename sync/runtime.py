@@ -1,0 +1,316 @@
+"""The composition root: everything that the API and the command line can ask for."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from providers.types import Target
+from sync.checks import Checks
+from sync.engine import Engine
+from sync.errors import TargetHeldError
+from sync.events.chain import Draft, Event
+from sync.events.kinds import Kind
+from sync.events.log import EventLog
+from sync.histories import Histories
+from sync.history import Graph
+from sync.lease import Leases
+from sync.model import (
+    EventQuery,
+    Order,
+    Role,
+    Rollout,
+    Run,
+    RunQuery,
+    Selection,
+    TargetStatus,
+    Token,
+)
+from sync.plan.model import Preview
+from sync.plan.processes import Runners
+from sync.pool import Providers
+from sync.preview import Previews
+from sync.rollout import Rollouts
+from sync.run import Runs
+from sync.settings import Settings
+from sync.status import Patience
+from sync.store import rollouts, runs, statements, targets, tokens
+from sync.store.backends import control_file
+from sync.store.engine import Store
+from sync.store.filelock import Holder, hold
+from sync.sweep import Sweep
+from sync.targets import select
+
+#: The lease is renewed this many times before it would run out.
+BEATS = 3
+
+
+class Runtime:
+    """One service, or one command that acts like a service for a moment."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self.settings = settings
+        self._engine = engine
+        self._checks = Checks(engine, width=settings.schedule.concurrency)
+        self._runs = Runs(engine, width=settings.schedule.runs)
+        self._rollouts = Rollouts(engine, self._runs)
+        self._previews = Previews(engine)
+        self._sweep = Sweep(
+            engine,
+            settings.targets,
+            checks=self._checks,
+            runs=self._runs,
+            rollouts=self._rollouts,
+        )
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings, *, url: str) -> AsyncIterator[Runtime]:
+        """Open the control database to act on the targets of *settings*, for the block.
+
+        With SQLite nobody else may act meanwhile; *url* is where they find this service.
+
+        Raises:
+            ControlDatabaseBusyError: Another service holds the SQLite control database.
+            ControlDatabaseError: It cannot be reached, read or written.
+        """
+        file = control_file(settings.control.url.get_secret_value())
+        alone = hold(file, Holder(os.getpid(), url)) if file else nullcontext()
+        with alone:
+            async with (
+                Store.open(settings.control.url.get_secret_value(), clock=now) as store,
+                opened(settings, store) as engine,
+            ):
+                if file:
+                    await engine.leases.abandon_all()
+                runtime = cls(settings, engine)
+                try:
+                    yield runtime
+                finally:
+                    await runtime._runs.stop(settings.schedule.grace)
+
+    @classmethod
+    @asynccontextmanager
+    async def open_reading(cls, settings: Settings) -> AsyncIterator[Runtime]:
+        """Open the control database to read only, beside a running service, for the block.
+
+        Raises:
+            ControlDatabaseError: It is missing, or cannot be read.
+        """
+        url = settings.control.url.get_secret_value()
+        async with Store.open_reading(url) as store, opened(settings, store) as engine:
+            yield cls(settings, engine)
+
+    async def sweep(self) -> Rollout | None:
+        """Sweep once; see `Sweep.once`."""
+        return await self._sweep.once()
+
+    async def statuses(self, selection: Selection) -> tuple[TargetStatus, ...]:
+        """Return the selected targets as they were at their last check."""
+        return await self._checks.recorded(self._selected(selection))
+
+    async def check(self, selection: Selection) -> tuple[TargetStatus, ...]:
+        """Look at the selected targets now, and record what was found."""
+        return await self._checks.check(self._selected(selection))
+
+    async def look(self, selection: Selection) -> tuple[TargetStatus, ...]:
+        """Look at the selected targets now, without recording anything."""
+        return await self._checks.glance(self._selected(selection))
+
+    async def preview(self, order: Order, selection: Selection) -> tuple[Preview, ...]:
+        """Return what *order* would do to each selected target; nothing is done."""
+        return await self._previews.of(order, self._selected(selection))
+
+    async def request(self, order: Order, selection: Selection, *, actor: str) -> Rollout:
+        """Start carrying out *order* on the selected targets, and return without waiting.
+
+        Raises:
+            UnknownTargetError: The selection names what is not configured.
+            TargetHeldError: It names one target, and that one is on hold.
+        """
+        chosen = self._selected(selection)
+        rollout = await self._rollouts.start(order, chosen, actor=actor)
+        if len(selection.targets) == 1 and rollout.skipped:
+            raise TargetHeldError(rollout.skipped[0].reason)
+        return rollout
+
+    async def finished(self, rollout_id: str) -> Rollout:
+        """Wait until every run of a rollout that was started here has ended."""
+        rollout = await self.rollout(rollout_id)
+        assert rollout is not None  # noqa: S101 - the caller started it
+        for run in rollout.runs:
+            await self._runs.finished(run.id)
+        return await self.rollout(rollout_id) or rollout
+
+    async def release(self, target: str, *, actor: str) -> TargetStatus:
+        """Let the clock take care of *target* again.
+
+        A target that is not on hold stays as it is.
+        """
+        (chosen,) = self._selected(Selection(targets=(target,)))
+        async with self._engine.log.writing() as batch:
+            state = await targets.find_to_change(batch.connection, target)
+            if state and (state.hold or state.failed_scripts):
+                released = replace(state, hold=None, failed_scripts=None)
+                await targets.save(batch.connection, released)
+                await batch.append(
+                    Draft(
+                        kind=Kind.TARGET_RELEASED,
+                        actor=actor,
+                        target=target,
+                        history=chosen.history,
+                    )
+                )
+        return (await self._checks.recorded([chosen]))[0]
+
+    async def run(self, run_id: str) -> Run | None:
+        """Return a run; None where there is none of this id."""
+        async with self._engine.store.reading() as connection:
+            return await runs.find(connection, run_id)
+
+    async def runs(self, query: RunQuery) -> tuple[Run, ...]:
+        """Return the runs that match, newest first."""
+        async with self._engine.store.reading() as connection:
+            return await runs.page(connection, query)
+
+    async def rollout(self, rollout_id: str) -> Rollout | None:
+        """Return a rollout; None where there is none of this id."""
+        async with self._engine.store.reading() as connection:
+            return await rollouts.find(connection, rollout_id)
+
+    async def events(self, query: EventQuery) -> tuple[Event, ...]:
+        """Return the events that match, oldest first."""
+        return await self._engine.log.page(query)
+
+    async def verify(self) -> int:
+        """Verify the chain of the whole audit log, and return its length.
+
+        Raises:
+            ChainBrokenError: An event is missing or was altered.
+        """
+        return await self._engine.log.verify()
+
+    async def statement(self, digest: str) -> str | None:
+        """Return the SQL text of a statement; None where none was sent with this digest."""
+        async with self._engine.store.reading() as connection:
+            return await statements.find(connection, digest)
+
+    async def graph(self, history: str) -> Graph:
+        """Return the revisions of a history as they are on disk now.
+
+        Raises:
+            PlanError: The history cannot be loaded.
+        """
+        return await self._engine.histories.graph(history)
+
+    async def ready(self) -> tuple[str, ...]:
+        """Return why the service is not ready; empty where it is."""
+        problems = [
+            await self._engine.histories.knowledge(name) for name in self.settings.histories
+        ]
+        return tuple(found.problem for found in problems if found.problem)
+
+    async def authenticate(self, key: str) -> Token | None:
+        """Return the token whose key this is; None where it is unknown or revoked."""
+        async with self._engine.store.reading() as connection:
+            return await tokens.find(connection, key)
+
+    async def create_token(self, name: str, role: Role, *, actor: str) -> str:
+        """Create a token and return its key, which cannot be shown again.
+
+        Raises:
+            ConfigError: A token of this name exists, or existed.
+        """
+        async with self._engine.log.writing() as batch:
+            key = await tokens.create(batch.connection, name, role, now=now())
+            data = {"name": name, "role": role}
+            await batch.append(Draft(kind=Kind.TOKEN_CREATED, actor=actor, data=data))
+        return key
+
+    async def tokens(self) -> tuple[Token, ...]:
+        """Return every token, revoked ones too, by name."""
+        async with self._engine.store.reading() as connection:
+            return await tokens.list(connection)
+
+    async def revoke_token(self, name: str, *, actor: str) -> None:
+        """Make a token useless.
+
+        Raises:
+            ConfigError: No token has this name.
+        """
+        async with self._engine.log.writing() as batch:
+            await tokens.revoke(batch.connection, name, now=now())
+            await batch.append(Draft(kind=Kind.TOKEN_REVOKED, actor=actor, data={"name": name}))
+
+    async def ensure_first_token(self) -> Path | None:
+        """Create an admin token where there is none, and write its key to the token file.
+
+        Returns:
+            The file, readable for its owner alone; None where a token exists already.
+        """
+        if await self.tokens():
+            return None
+        file = self.settings.control.token_file
+        key = await self.create_token("first", Role.ADMIN, actor="service")
+        write_private(file, key + "\n")
+        return file
+
+    async def record_service(self, kind: Kind, **facts: str) -> None:
+        """Put on record that the service started or stopped."""
+        await self._engine.log.record(Draft(kind=kind, actor="service", data=facts))
+
+    def _selected(self, selection: Selection) -> tuple[Target, ...]:
+        return select(self.settings.targets, selection)
+
+
+@asynccontextmanager
+async def opened(settings: Settings, store: Store) -> AsyncIterator[Engine]:
+    """Put the parts together around an open control database."""
+    log = EventLog(store, clock=now, new_id=new_id)
+    runners = Runners(timeout=settings.schedule.script_timeout, secrets=settings.secrets())
+    histories = Histories(settings.histories, runners=runners, store=store, log=log, clock=now)
+    providers = Providers()
+    schedule, lease = settings.schedule, settings.control.lease
+    try:
+        yield Engine(
+            store=store,
+            log=log,
+            leases=Leases(store, holder=holder_name(), ttl=lease),
+            providers=providers,
+            histories=histories,
+            runners=runners,
+            patience=Patience(schedule.retry_min, schedule.retry_max),
+            heartbeat=lease / BEATS,
+            clock=now,
+        )
+    finally:
+        await providers.aclose()
+
+
+def now() -> datetime:
+    """Return the time, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Return an id that was never given before."""
+    return uuid4().hex
+
+
+def holder_name() -> str:
+    """Return a name that no other service has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write *text* to *file*, readable for its owner alone."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened_file:
+        os.fchmod(descriptor, 0o600)
+        opened_file.write(text)

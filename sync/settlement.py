@@ -1,0 +1,95 @@
+"""What became of acts that nobody saw the end of.
+
+The version table is the truth about revisions: whoever holds the target's lock can read
+off it which steps took effect. What stood outside a transaction the adapter is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from providers.base import Session
+from providers.types import Heads, Outcome, Statement
+from sync.events.kinds import Kind
+from sync.events.log import EventLog
+from sync.history import Graph, ancestors
+from sync.journal import Doubt, Journal
+from sync.model import EventQuery
+
+#: More events than a run has.
+EVERY = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What was found out about everything in doubt on one target."""
+
+    heads: Heads
+    reached: frozenset[str]  #: ids of runs in doubt that turned out to have reached their end
+    unknown: tuple[Doubt, ...]  #: what nobody can tell; oldest first
+
+
+async def settle(
+    session: Session, journal: Journal, log: EventLog, graph: Graph, target: str
+) -> Settlement:
+    """Resolve what earlier runs left in doubt on *target*; each resolution is an event.
+
+    The caller holds the target's lock, so that nothing of it is still going on.
+    """
+    heads = await session.heads()
+    reached: set[str] = set()
+    unknown: list[Doubt] = []
+    for doubt in await journal.doubts(target):
+        outcome = await verdict(doubt, session, log, heads, graph)
+        await journal.resolve(doubt, outcome)
+        if outcome is Outcome.UNKNOWN:
+            unknown.append(doubt)
+        elif outcome is Outcome.APPLIED and doubt.noun == "run":
+            reached.add(doubt.run)
+    return Settlement(heads, frozenset(reached), tuple(unknown))
+
+
+async def settle_by_stamp(
+    journal: Journal, graph: Graph, heads: Heads, left: Sequence[Doubt]
+) -> None:
+    """Resolve what nobody could tell: by stamping *heads*, a person has told."""
+    for doubt in left:
+        outcome = Outcome.APPLIED if took_effect(doubt, heads, graph) else Outcome.ABSENT
+        await journal.resolve(doubt, outcome)
+
+
+async def verdict(
+    doubt: Doubt, session: Session, log: EventLog, heads: Heads, graph: Graph
+) -> Outcome:
+    """Tell what became of one act."""
+    if took_effect(doubt, heads, graph):
+        return Outcome.APPLIED
+    if doubt.noun == "statement":
+        statement = Statement(doubt.sqls[0], transactional=False)
+        return await session.resolve(statement, ticket=doubt.ticket)
+    if doubt.noun == "transaction" and not doubt.facts["stamped"]:
+        return Outcome.UNKNOWN  # it ends in the middle of a revision: the version table is silent
+    if doubt.noun == "step" and await left_something(doubt, log):
+        return Outcome.UNKNOWN  # a part of it stands for good
+    return Outcome.ABSENT
+
+
+async def left_something(step: Doubt, log: EventLog) -> bool:
+    """Tell whether a part of a step that did not reach its end was committed."""
+    for kind in (Kind.STATEMENT_SUCCEEDED, Kind.TRANSACTION_SUCCEEDED):
+        committed = await log.page(EventQuery(run=step.run, kind=kind, limit=EVERY))
+        if any(event.revision == step.revision for event in committed):
+            return True
+    return False
+
+
+def took_effect(doubt: Doubt, heads: Heads, graph: Graph) -> bool:
+    """Tell whether the revisions in *heads* show the effect of *doubt*."""
+    after: Heads = frozenset(cast("list[str]", doubt.facts["after"]))
+    if doubt.revision is None:
+        return heads == after
+    is_applied = doubt.revision in ancestors(graph, heads)
+    shall_be_applied = doubt.revision in ancestors(graph, after)
+    return is_applied == shall_be_applied

@@ -1,0 +1,175 @@
+"""What a check of a target means: pure, from what was found to what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from providers.types import Heads, Policy, Target
+from sync.events.chain import JSON, Draft
+from sync.events.kinds import Kind
+from sync.history import Graph, behind, strangers
+from sync.model import Status, TargetStatus
+from sync.store.targets import TargetState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What one look at a target gave."""
+
+    target: Target
+    at: datetime
+    heads: Heads | None = None  #: None: it could not be read
+    problem: str | None = None  #: one line: why not
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is known of a target's history when the target is judged."""
+
+    graph: Graph | None  #: None: it cannot be loaded
+    revisions: frozenset[str] = frozenset()  #: every revision ever seen, on disk now or not
+    problem: str | None = None  #: one line: why it cannot be loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the clock leaves alone a target that is unreachable or busy."""
+
+    shortest: timedelta
+    longest: timedelta
+
+    def after(self, failures: int) -> timedelta:
+        """Return the wait after the given number of failures in a row: doubled each time."""
+        factor: int = 2 ** min(failures - 1, 30)
+        return min(self.shortest * factor, self.longest)
+
+
+def standing(heads: Heads, knowledge: Knowledge) -> Status:
+    """Compare *heads* with the history, holds and drift aside."""
+    graph = knowledge.graph
+    if graph is None:
+        return Status.UNKNOWN
+    unknown = strangers(graph, heads)
+    if unknown:
+        return Status.AHEAD if knowledge.revisions.issuperset(unknown) else Status.UNKNOWN
+    return Status.BEHIND if behind(graph, heads) else Status.CURRENT
+
+
+def noticed(
+    state: TargetState | None, seen: Observation, knowledge: Knowledge, patience: Patience
+) -> TargetState:
+    """Return the target's state after a look at it."""
+    old = state or TargetState(target=seen.target.name, status=Status.UNKNOWN)
+    if seen.heads is None:
+        return postponed(
+            replace(old, status=Status.UNREACHABLE, problem=seen.problem, checked_at=seen.at),
+            seen.at,
+            patience,
+        )
+    return replace(
+        old,
+        status=standing(seen.heads, knowledge),
+        heads=seen.heads,
+        checked_at=seen.at,
+        problem=trouble(old, seen, knowledge),
+        failures=0,
+        retry_at=None,
+    )
+
+
+def trouble(old: TargetState, seen: Observation, knowledge: Knowledge) -> str | None:
+    """Return in one line what keeps a reachable target from head; None where nothing does."""
+    graph = knowledge.graph
+    if graph is None:
+        return knowledge.problem
+    unknown = strangers(graph, seen.heads or frozenset())
+    if unknown:
+        return (
+            f"{seen.target.name}: at revision {', '.join(unknown)}, which history "
+            f"{graph.history} does not have; deploy the scripts that have it, or stamp"
+        )
+    if len(graph.heads) > 1:
+        return (
+            f"history {graph.history}: has {len(graph.heads)} heads "
+            f"({', '.join(sorted(graph.heads))}); merge them with alembic merge"
+        )
+    return old.problem if old.failed_scripts == graph.digest else None
+
+
+def postponed(state: TargetState, now: datetime, patience: Patience) -> TargetState:
+    """Return *state* with one more failure, and the time before which the clock stays away."""
+    failures = state.failures + 1
+    return replace(state, failures=failures, retry_at=now + patience.after(failures))
+
+
+def differences(old: TargetState | None, new: TargetState, target: Target) -> tuple[Draft, ...]:
+    """Return the events that a look at a target gives: none where nothing changed."""
+    lost = Status.UNREACHABLE
+    if old is None or old.heads is None:
+        found = [(Kind.TARGET_UNREACHABLE, new.problem)] if is_news(old, new) else []
+        return tuple(draft(kind, target, {"message": text}) for kind, text in found)
+    if old.status != lost and new.status == lost:
+        return (draft(Kind.TARGET_UNREACHABLE, target, {"message": new.problem}),)
+    drafts = []
+    if old.status == lost and new.status != lost:
+        drafts.append(draft(Kind.TARGET_RECOVERED, target, {}))
+    if old.heads != new.heads:
+        moved = {"before": sorted(old.heads), "after": sorted(new.heads or ())}
+        drafts.append(draft(Kind.TARGET_CHANGED, target, moved))
+    return tuple(drafts)
+
+
+def is_news(old: TargetState | None, new: TargetState) -> bool:
+    """Tell whether a target that was never read is unreachable for the first time."""
+    first = old is None or old.status != Status.UNREACHABLE
+    return first and new.status == Status.UNREACHABLE
+
+
+def draft(kind: Kind, target: Target, data: Mapping[str, JSON]) -> Draft:
+    """Return an event about *target* that nobody asked for."""
+    return Draft(kind=kind, actor="service", target=target.name, history=target.history, data=data)
+
+
+def due(target: Target, state: TargetState | None, now: datetime) -> bool:
+    """Tell whether the clock may look at *target* now."""
+    if target.policy is Policy.OFF:
+        return False
+    return state is None or state.retry_at is None or state.retry_at <= now
+
+
+def may_apply(target: Target, state: TargetState, graph: Graph) -> bool:
+    """Tell whether the clock may apply what is pending: it neither undoes nor hammers."""
+    return (
+        target.policy is Policy.APPLY
+        and state.status is Status.BEHIND
+        and state.hold is None
+        and state.failed_scripts != graph.digest
+        and len(graph.heads) == 1
+    )
+
+
+def view(
+    target: Target, state: TargetState | None, graph: Graph | None, last_run: str | None
+) -> TargetStatus:
+    """Return what people are shown of a target."""
+    known = state or TargetState(target=target.name, status=Status.UNKNOWN)
+    readable = graph is not None and known.heads is not None
+    held = known.hold is not None and known.status is not Status.UNREACHABLE
+    return TargetStatus(
+        name=target.name,
+        history=target.history,
+        provider=target.dialect,
+        status=Status.HELD if held else known.status,
+        heads=known.heads,
+        head=graph.heads if graph else frozenset(),
+        pending=behind(graph, known.heads or frozenset()) if graph and readable else (),
+        policy=target.policy,
+        labels=target.labels,
+        checked_at=known.checked_at,
+        last_run=last_run,
+        hold=known.hold,
+        problem=known.problem,
+        retry_at=known.retry_at,
+    )

@@ -1,0 +1,85 @@
+"""The sweep: settle what was left unfinished, look at all targets, apply what is pending."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from providers.types import Target
+from sync.checks import Checks
+from sync.engine import Engine
+from sync.errors import PlanError
+from sync.model import Order, Rollout, Verb
+from sync.rollout import Rollouts
+from sync.run import Runs
+from sync.status import due, may_apply
+from sync.store import runs as runs_table
+from sync.store.targets import TargetState
+
+
+class Sweep:
+    """One pass over every target that the clock may touch."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        targets: Mapping[str, Target],
+        *,
+        checks: Checks,
+        runs: Runs,
+        rollouts: Rollouts,
+    ) -> None:
+        self._engine = engine
+        self._targets = targets
+        self._checks = checks
+        self._runs = runs
+        self._rollouts = rollouts
+
+    async def once(self) -> Rollout | None:
+        """Sweep once; return the rollout that it started, None where nothing was to do.
+
+        Runs go on after the sweep has ended.
+        """
+        await self._recover()
+        states = await self._rollouts.states()
+        now = self._engine.clock()
+        chosen = [t for t in self._targets.values() if due(t, states.get(t.name), now)]
+        await self._checks.check(chosen)
+        behind = await self._to_apply(chosen)
+        if not behind:
+            return None
+        return await self._rollouts.start(Order(Verb.SYNC), behind, actor="clock")
+
+    async def _recover(self) -> None:
+        """Settle the runs whose service is gone."""
+        states = await self._rollouts.states()
+        async with self._engine.store.reading() as connection:
+            orphans = await runs_table.open_runs(connection)
+        found = [(self._targets.get(orphan.target), orphan) for orphan in orphans]
+        await asyncio.gather(
+            *[
+                self._runs.recover(target, orphan)
+                for target, orphan in found
+                if target and await self._is_due(target, states.get(target.name))
+            ]
+        )
+
+    async def _is_due(self, target: Target, state: TargetState | None) -> bool:
+        """Tell whether settling may be tried: not when the same scripts gave up already."""
+        if not due(target, state, self._engine.clock()):
+            return False
+        knowledge = await self._engine.histories.knowledge(target.history)
+        failed = state.failed_scripts if state else None
+        return knowledge.graph is not None and failed != knowledge.graph.digest
+
+    async def _to_apply(self, chosen: list[Target]) -> list[Target]:
+        states = await self._rollouts.states()
+        found = []
+        for target in chosen:
+            try:
+                graph = await self._engine.histories.graph(target.history)
+            except PlanError:
+                continue  # it is on record, and in the status of each target
+            if may_apply(target, states[target.name], graph):
+                found.append(target)
+        return found
