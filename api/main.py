@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from sync.runtime import Runtime
 
 from api.deps import PREFIX
 from api.errors import add_handlers
 from api.guard import Guard
 from api.routes import events, histories, probes, runs, targets, tokens
+from sync.runtime import Runtime
 
 DESCRIPTION = """
 Many databases kept at the head of one Alembic history, and every act written down.

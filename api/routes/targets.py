@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Response
-from sync.runtime import Runtime
 
 from api.auth import Operator, Reader
 from api.deps import PREFIX, Engine
@@ -25,6 +24,7 @@ from api.schemas import (
 )
 from sync.errors import RunError
 from sync.model import Order, Selection
+from sync.runtime import Runtime
 
 router = APIRouter(tags=["targets"], responses=PROBLEMS)
 
@@ -118,10 +118,12 @@ async def _preview(engine: Runtime, order: Order, name: str, response: Response)
 
 
 async def _start(engine: Runtime, order: Order, name: str, actor: str, response: Response) -> Run:
-    rollout = await engine.request(order, Selection((name,)), actor=actor)
-    if not rollout.runs:
-        reasons = "; ".join(skip.reason for skip in rollout.skipped)
-        raise RunError(f"{name}: no run was started: {reasons}")
-    (run,) = rollout.runs
+    (run,) = (await engine.request(order, Selection((name,)), actor=actor)).runs
+    if run.order.verb is not order.verb:
+        # Whoever wants a downgrade must not take another run's success for it.
+        raise RunError(
+            f"{name}: run {run.id} ({run.order.verb} to {run.order.to}) is under way; "
+            "ask again when it has ended"
+        )
     response.headers["Location"] = f"{PREFIX}/runs/{run.id}"
     return Run.model_validate(run)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, HTTPException, Response
 
 from api.auth import Admin
 from api.deps import Engine
 from api.routes import PROBLEMS
 from api.schemas import Listing, NewToken, Token, TokenRequest
+from providers.errors import ConfigError
 
 router = APIRouter(tags=["tokens"], responses=PROBLEMS)
 
@@ -25,7 +26,10 @@ async def create_token(
     engine: Engine, actor: Admin, body: TokenRequest, response: Response
 ) -> NewToken:
     """Make a token. Its key is in this answer and nowhere else."""
-    key = await engine.create_token(body.name, body.role, actor=actor)
+    try:
+        key = await engine.create_token(body.name, body.role, actor=actor)
+    except ConfigError as error:
+        raise HTTPException(HTTPStatus.CONFLICT, str(error)) from None
     response.headers["Cache-Control"] = "no-store"
     return NewToken(name=body.name, role=body.role, key=key)
 
@@ -33,4 +37,7 @@ async def create_token(
 @router.delete("/tokens/{name}", status_code=HTTPStatus.NO_CONTENT)
 async def revoke_token(name: str, engine: Engine, actor: Admin) -> None:
     """Revoke a token, at once and for good."""
-    await engine.revoke_token(name, actor=actor)
+    try:
+        await engine.revoke_token(name, actor=actor)
+    except ConfigError as error:
+        raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
