@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from providers.base import Session
-from providers.errors import LevelheadError, ProviderError
+from providers.errors import LevelheadError, ProviderError, StampConflictError
 from providers.types import Heads, Target
 from sync import executor
 from sync.endings import (
@@ -60,7 +60,7 @@ class Attempt:
         """
         try:
             async with self._lease_kept(), self.turn:
-                end = Ending(RunState.SUCCEEDED, await self._act())
+                end = Ending(RunState.SUCCEEDED, await self._act_where_it_stands())
         except Exception as error:  # noqa: BLE001 - any error is an end, and is put on record
             end = ending(error, await self._heads())
         except asyncio.CancelledError as error:
@@ -82,6 +82,15 @@ class Attempt:
         except LevelheadError as error:
             end = ending(error, None)
         await self._give_back(end)
+
+    async def _act_where_it_stands(self) -> Heads:
+        """Act; look once more where somebody else moved the target before anything was done."""
+        try:
+            return await self._act()
+        except StampConflictError:
+            if self.began:
+                raise
+            return await self._act()
 
     async def _act(self) -> Heads:
         order, journal = self.run.order, self._journal(self.run)

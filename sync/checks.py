@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.errors import LevelheadError
-from providers.types import Target
+from providers.types import Policy, Target
 from sync.engine import Engine
 from sync.events.chain import Draft
 from sync.model import RunState, TargetStatus
@@ -38,15 +38,21 @@ class Checks:
         knowledge = await self.knowledge(chosen)
         states, last = await self._records()
         found = []
-        for seen in await self.look(chosen):
-            target, known = seen.target, knowledge[seen.target.history]
-            state = noticed(states.get(target.name), seen, known, self._engine.patience)
+        looks = {seen.target.name: seen for seen in await self.look(chosen)}
+        for target in chosen:
+            known, state = knowledge[target.history], states.get(target.name)
+            if seen := looks.get(target.name):
+                state = noticed(state, seen, known, self._engine.patience)
             found.append(view(target, state, known.graph, last.get(target.name)))
         return tuple(found)
 
     async def look(self, chosen: Iterable[Target]) -> list[Observation]:
-        """Look at targets without writing anything down, concurrently under the limit."""
-        return await asyncio.gather(*map(self._look, chosen))
+        """Look at targets without writing anything down, concurrently under the limit.
+
+        Those that the settings leave alone altogether are not looked at.
+        """
+        wanted = [target for target in chosen if target.policy is not Policy.OFF]
+        return await asyncio.gather(*map(self._look, wanted))
 
     async def knowledge(self, chosen: Iterable[Target]) -> Mapping[str, Knowledge]:
         """Return what is known of each history that *chosen* follow, by name."""

@@ -20,24 +20,16 @@ from sync.store.histories import known_revisions, load_graph, save_graph
 
 
 class Histories:
-    """The histories of the settings, each with its graph as it is on disk now."""
+    """The histories of the settings, each with its graph as it is on disk now.
 
-    def __init__(
-        self,
-        histories: Mapping[str, History],
-        *,
-        runners: Runners,
-        store: Store,
-        log: EventLog,
-        clock: Callable[[], datetime],
-    ) -> None:
+    This one only reads; `RecordedHistories` also writes down what changed.
+    """
+
+    def __init__(self, histories: Mapping[str, History], *, runners: Runners, store: Store) -> None:
         self._histories = histories
         self._runners = runners
         self._store = store
-        self._log = log
-        self._clock = clock
         self._graphs: dict[str, Graph] = {}
-        self._failures: dict[str, str] = {}
         self._locks = {name: asyncio.Lock() for name in histories}
 
     def __getitem__(self, name: str) -> History:
@@ -68,13 +60,37 @@ class Histories:
             return Knowledge(graph, await known_revisions(connection, name))
 
     async def _stored(self, name: str) -> Graph | None:
+        """Return the graph that was seen last; None where the settings mean another place now."""
         async with self._store.reading() as connection:
-            return await load_graph(connection, name)
+            graph = await load_graph(connection, name)
+        config = str(self._histories[name].config)
+        return graph if graph and config in graph.locations else None
+
+    async def _loaded(self, name: str, last: Graph | None) -> Graph:  # noqa: ARG002 - RecordedHistories compares with it
+        """Ask a runner for the graph; *last* is what was seen before."""
+        return await self._runners.graph(self._histories[name])
+
+
+class RecordedHistories(Histories):
+    """Histories whose changes and failures are events."""
+
+    def __init__(
+        self,
+        histories: Mapping[str, History],
+        *,
+        runners: Runners,
+        store: Store,
+        log: EventLog,
+        clock: Callable[[], datetime],
+    ) -> None:
+        super().__init__(histories, runners=runners, store=store)
+        self._log = log
+        self._clock = clock
+        self._failures: dict[str, str] = {}
 
     async def _loaded(self, name: str, last: Graph | None) -> Graph:
-        """Ask a runner for the graph, and write down that it changed."""
         try:
-            graph = await self._runners.graph(self._histories[name])
+            graph = await super()._loaded(name, last)
         except PlanError as error:
             await self._failed(name, str(error))
             raise
@@ -85,13 +101,11 @@ class Histories:
     async def _failed(self, name: str, message: str) -> None:
         if self._failures.get(name) != message:
             self._failures[name] = message
-            await self._record(Kind.HISTORY_FAILED, name, message=message)
+            await self._log.record(draft(Kind.HISTORY_FAILED, name, message=message))
 
     async def _changed(self, graph: Graph, last: Graph | None) -> None:
-        async with self._store.writing() as connection:
-            await save_graph(connection, graph, now=self._clock())
         before = last.revisions if last else {}
-        await self._record(
+        changed = draft(
             Kind.HISTORY_CHANGED,
             graph.history,
             heads=sorted(graph.heads),
@@ -99,6 +113,11 @@ class Histories:
             added=[name for name in graph.revisions if name not in before],
             removed=[name for name in before if name not in graph.revisions],
         )
+        async with self._log.writing() as batch:
+            await save_graph(batch.connection, graph, now=self._clock())
+            await batch.append(changed)
 
-    async def _record(self, kind: Kind, name: str, **facts: str | list[str]) -> None:
-        await self._log.record(Draft(kind=kind, actor="service", history=name, data=facts))
+
+def draft(kind: Kind, history: str, **facts: str | list[str]) -> Draft:
+    """Return an event about *history* that nobody asked for."""
+    return Draft(kind=kind, actor="service", history=history, data=facts)

@@ -18,7 +18,7 @@ from sync.errors import TargetHeldError
 from sync.events.chain import Draft, Event
 from sync.events.kinds import Kind
 from sync.events.log import EventLog
-from sync.histories import Histories
+from sync.histories import Histories, RecordedHistories
 from sync.history import Graph
 from sync.lease import Leases
 from sync.model import (
@@ -80,13 +80,11 @@ class Runtime:
             ControlDatabaseBusyError: Another service holds the SQLite control database.
             ControlDatabaseError: It cannot be reached, read or written.
         """
-        file = control_file(settings.control.url.get_secret_value())
+        control = settings.control.url.get_secret_value()
+        file = control_file(control)
         alone = hold(file, Holder(os.getpid(), url)) if file else nullcontext()
         with alone:
-            async with (
-                Store.open(settings.control.url.get_secret_value(), clock=now) as store,
-                opened(settings, store) as engine,
-            ):
+            async with Store.open(control, clock=now) as store, acting(settings, store) as engine:
                 if file:
                     await engine.leases.abandon_all()
                 runtime = cls(settings, engine)
@@ -103,8 +101,8 @@ class Runtime:
         Raises:
             ControlDatabaseError: It is missing, or cannot be read.
         """
-        url = settings.control.url.get_secret_value()
-        async with Store.open_reading(url) as store, opened(settings, store) as engine:
+        control = settings.control.url.get_secret_value()
+        async with Store.open_reading(control) as store, reading(settings, store) as engine:
             yield cls(settings, engine)
 
     async def sweep(self) -> Rollout | None:
@@ -270,11 +268,32 @@ class Runtime:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, store: Store) -> AsyncIterator[Engine]:
-    """Put the parts together around an open control database."""
+async def acting(settings: Settings, store: Store) -> AsyncIterator[Engine]:
+    """Put the parts together around a control database that may be written."""
     log = EventLog(store, clock=now, new_id=new_id)
-    runners = Runners(timeout=settings.schedule.script_timeout, secrets=settings.secrets())
-    histories = Histories(settings.histories, runners=runners, store=store, log=log, clock=now)
+    runners = runners_for(settings)
+    histories = RecordedHistories(
+        settings.histories, runners=runners, store=store, log=log, clock=now
+    )
+    async with engine_of(settings, store, log, runners, histories) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def reading(settings: Settings, store: Store) -> AsyncIterator[Engine]:
+    """Put the parts together around a control database that is only read."""
+    log = EventLog(store, clock=now, new_id=new_id)
+    runners = runners_for(settings)
+    histories = Histories(settings.histories, runners=runners, store=store)
+    async with engine_of(settings, store, log, runners, histories) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def engine_of(
+    settings: Settings, store: Store, log: EventLog, runners: Runners, histories: Histories
+) -> AsyncIterator[Engine]:
+    """Put the parts together, and close the providers after the block."""
     providers = Providers()
     schedule, lease = settings.schedule, settings.control.lease
     try:
@@ -291,6 +310,11 @@ async def opened(settings: Settings, store: Store) -> AsyncIterator[Engine]:
         )
     finally:
         await providers.aclose()
+
+
+def runners_for(settings: Settings) -> Runners:
+    """Return the door to the histories, with what must never come out of it."""
+    return Runners(timeout=settings.schedule.script_timeout, secrets=settings.secrets())
 
 
 def now() -> datetime:

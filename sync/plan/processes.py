@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from providers.types import Heads, Target
-from sync.errors import PlanError, ScriptError
+from sync.errors import PlanError, RunnerLostError, ScriptError
 from sync.history import Graph, Revision
 from sync.model import Order
 from sync.plan.canonical import plan_of
@@ -83,8 +83,11 @@ class Runners:
             yield talk
 
     async def _answer(self, history: History, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        async with self._talk(history, f"history {history.name}", request) as talk:
-            word = await talk.hear()
+        try:
+            async with self._talk(history, f"history {history.name}", request) as talk:
+                word = await talk.hear()
+        except RunnerLostError as error:  # nothing is in doubt: it was only asked
+            raise PlanError(str(error)) from error
         if isinstance(word, Failed):
             raise word.error
         if not isinstance(word, End):
