@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-import signal
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,38 +28,46 @@ async def peak_memory(fleet: Fleet, *, sweeps: int) -> float:
         fleet: Whose configuration it serves.
         sweeps: How many sweeps it is watched for.
     """
-    async with _serving(fleet) as pid, asyncio.timeout(_PATIENCE):
-        await _watch(fleet, sweeps)
-        return _peak_of(pid)
+    async with _serving(fleet) as process, asyncio.timeout(_PATIENCE):
+        await _watch(process, fleet, sweeps)
+        return _peak_of(process.pid)
 
 
 @asynccontextmanager
-async def _serving(fleet: Fleet) -> AsyncIterator[int]:
-    process = await asyncio.create_subprocess_exec(
-        *(Path(sys.executable).with_name("levelhead"), "--config", fleet.config, "serve"),
-        cwd=fleet.config.parent,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+async def _serving(fleet: Fleet) -> AsyncIterator[Process]:
+    with _log(fleet).open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(Path(sys.executable).with_name("levelhead"), "serve", "--config", fleet.config),
+            cwd=fleet.config.parent,
+            stdout=log,
+            stderr=log,
+        )
     try:
-        yield process.pid
+        yield process
     finally:
-        process.send_signal(signal.SIGTERM)
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
 
 
-async def _watch(fleet: Fleet, sweeps: int) -> None:
+async def _watch(process: Process, fleet: Fleet, sweeps: int) -> None:
     """Wait until every target was looked at in *sweeps* sweeps."""
     seen: set[str] = set()
     async with httpx.AsyncClient(base_url=fleet.api) as client:
-        while len(seen) < sweeps:
+        while len(seen) <= sweeps:  # the first value may stem from before
             await asyncio.sleep(_POLL)
+            if process.returncode is not None:
+                raise SystemExit(f"levelhead serve ended:\n{_log(fleet).read_text()}")
             try:
                 answer = (await client.get("/targets")).json()
             except httpx.ConnectError:
                 continue  # it is still starting
             oldest = min(target["checked_at"] or "" for target in answer["items"])
             seen |= {oldest} - {""}
+
+
+def _log(fleet: Fleet) -> Path:
+    return fleet.config.with_name("service.log")
 
 
 def _peak_of(pid: int) -> float:
