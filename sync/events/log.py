@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync.errors import ChainBrokenError, ControlDatabaseError
+from sync.events import intents
 from sync.events.chain import GENESIS, Draft, Event, Head, seal, verify
 from sync.events.kinds import Kind
 from sync.model import EventQuery
-from sync.store import intents
 from sync.store.engine import Store
 from sync.store.tables import chain_head, events
 from sync.store.text import canonical, moment_from_text, moment_to_text, parse_object

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,11 +39,15 @@ def write_protected(folder: Path) -> Iterator[None]:
             path.chmod(0o700 if path.is_dir() else 0o600)
 
 
-async def test_read_only_file(tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> None:
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a folder that another user can reach, as those of `tmp_path` are not."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+async def test_read_only_file(folder: Path, clock: Clock) -> None:
     """A control file that may not be written is refused in one line, and stays as it was."""
-    folder = tmp_path_factory.mktemp("control")
-    for parent in (folder.parent, folder.parent.parent):
-        parent.chmod(0o755)
     async with Store.open(sqlite_url(folder), clock=clock) as store:
         await EventLog(store, clock=clock, new_id=Ids()).record(a_draft())
     with write_protected(folder), pytest.raises(ControlDatabaseError, match="writable") as caught:
