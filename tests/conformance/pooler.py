@@ -1,4 +1,4 @@
-"""A pooler in transaction mode: each transaction of a client gets the next server session."""
+"""Poolers: in transaction mode each transaction of a client gets the next server session."""
 
 from __future__ import annotations
 
@@ -84,6 +84,24 @@ async def _answer(client: Peer, server: Peer, ends: bytes) -> bytes:
         await client.write(message)
         if message[:1] in ends:
             return message[:1] + message[5:6]
+
+
+@asynccontextmanager
+async def session_pooler(server: str) -> AsyncIterator[str]:
+    """Run a pooler in session mode: each client keeps its server session; give its URL."""
+
+    async def serve(client: Peer) -> None:
+        startup, own = await client.read_startup(), await dial(server)
+        try:
+            await own.write(startup)
+            await _authenticate(client, own)
+            while (message := await client.read())[:1] != b"X":
+                await _transact(message, client, own)
+        finally:
+            await own.close()
+
+    async with listening(serve) as port:
+        yield through(server, port)
 
 
 @asynccontextmanager

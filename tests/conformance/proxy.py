@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.conformance.wire import Peer, dial, listening, through
+from tests.conformance.wire import Peer, asks_to_cancel, dial, listening, through
 
 
 class Proxy:
@@ -15,15 +15,22 @@ class Proxy:
     def __init__(self, server: str) -> None:
         self._server = server
         self._marked: bytes | None = None
+        self._cancels = True
         self.url = ""
 
     def lose_reply(self, text: str) -> None:
         """Break the connection when the server has answered the next message with *text*."""
         self._marked = text.encode()
 
+    def lose_cancels(self) -> None:
+        """From now on, pass no request on to cancel a statement."""
+        self._cancels = False
+
     async def serve(self, client: Peer) -> None:
         """Stand between one client and the server."""
         startup = await client.read_startup()
+        if asks_to_cancel(startup) and not self._cancels:
+            return
         server = await dial(self._server)
         losing = asyncio.Event()
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _SSL_REQUEST = 80877103
+_CANCEL_REQUEST = 80877102
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,11 @@ async def _serve(serve: Serve, client: Peer) -> None:
             await serve(client)
     finally:
         await client.close()
+
+
+def asks_to_cancel(startup: bytes) -> bool:
+    """Tell whether a connection was opened only to cancel what another one runs."""
+    return int.from_bytes(startup[4:8]) == _CANCEL_REQUEST
 
 
 async def dial(url: str) -> Peer:
