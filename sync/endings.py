@@ -16,7 +16,13 @@ from providers.errors import (
     StampConflictError,
 )
 from providers.types import Heads, Target
-from sync.errors import LeaseLostError, RunnerLostError, StatementInDoubtError
+from sync.errors import (
+    LeaseLostError,
+    MultipleHeadsError,
+    RunnerLostError,
+    StatementInDoubtError,
+    UnknownRevisionError,
+)
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.journal import Doubt
@@ -83,6 +89,8 @@ def after_run(
     if end.error is None:
         state = replace(state, failures=0, retry_at=None, failed_scripts=None)
         return replace(state, hold=None) if ends_hold(state, run) else state
+    if isinstance(end.error, (UnknownRevisionError, MultipleHeadsError)):
+        return state  # the order was wrong, not the target
     if isinstance(end.error, PASSING):
         return postponed(state, now, patience)
     return replace(state, failed_scripts=knowledge.graph.digest if knowledge.graph else None)

@@ -10,6 +10,7 @@ RunError                       the run cannot go on
   LeaseLostError               another service has taken the target over: leave it alone
   StatementInDoubtError        nobody can tell what a statement did: a person must look
   TargetHeldError              a person put the target on hold: release it first
+  TargetBusyError              a run that does something else is under way: wait for it
   RunnerLostError              the runner ended without a word: its outcome is unknown
 AuditError                     the control database cannot be trusted or used
   ChainBrokenError  .sequence  an event is missing or was altered
@@ -71,6 +72,10 @@ class StatementInDoubtError(RunError):
 
 class TargetHeldError(RunError):
     """The target is on hold until `levelhead release`."""
+
+
+class TargetBusyError(RunError):
+    """A run that does something else is under way on the target."""
 
 
 class RunnerLostError(RunError):

@@ -14,7 +14,6 @@ from uuid import uuid4
 from providers.types import Target
 from sync.checks import Checks
 from sync.engine import Engine
-from sync.errors import TargetHeldError
 from sync.events.chain import Draft, Event
 from sync.events.kinds import Kind
 from sync.events.log import EventLog
@@ -131,12 +130,12 @@ class Runtime:
         Raises:
             UnknownTargetError: The selection names what is not configured.
             TargetHeldError: It names one target, and that one is on hold.
+            TargetBusyError: It names one target, on which a run of another kind is under way.
         """
         chosen = self._selected(selection)
-        rollout = await self._rollouts.start(order, chosen, actor=actor)
-        if len(selection.targets) == 1 and rollout.skipped:
-            raise TargetHeldError(rollout.skipped[0].reason)
-        return rollout
+        if len(selection.targets) == 1 and len(chosen) == 1:
+            return await self._rollouts.start_one(order, chosen[0], actor=actor)
+        return await self._rollouts.start(order, chosen, actor=actor)
 
     async def finished(self, rollout_id: str) -> Rollout:
         """Wait until every run of a rollout that was started here has ended."""

@@ -22,7 +22,6 @@ from api.schemas import (
     Target,
     TargetQueryString,
 )
-from sync.errors import RunError
 from sync.model import Order, Selection
 from sync.runtime import Runtime
 
@@ -119,11 +118,5 @@ async def _preview(engine: Runtime, order: Order, name: str, response: Response)
 
 async def _start(engine: Runtime, order: Order, name: str, actor: str, response: Response) -> Run:
     (run,) = (await engine.request(order, Selection((name,)), actor=actor)).runs
-    if run.order.verb is not order.verb:
-        # Whoever wants a downgrade must not take another run's success for it.
-        raise RunError(
-            f"{name}: run {run.id} ({run.order.verb} to {run.order.to}) is under way; "
-            "ask again when it has ended"
-        )
     response.headers["Location"] = f"{PREFIX}/runs/{run.id}"
     return Run.model_validate(run)
