@@ -167,7 +167,7 @@ class PostgresAdapter(Adapter):
         await self._beside(f"SELECT pg_terminate_backend(pid, 5000) FROM ({_OURS}) AS ours")
 
     def lose_reply(self, call: Call) -> None:
-        self.proxy.lose_reply("levelhead:" if call == "execute" else "LOCK TABLE")
+        self.proxy.lose_reply("levelhead:" if call == "execute" else "version_num")
 
     async def unreachable(self) -> Target:
         port = urlsplit(self.target.url).port

@@ -10,6 +10,7 @@ from providers.types import BASE, Heads
 from tests.conformance.adapters import Adapter
 
 A1, B2, BOTH = frozenset({"a1"}), frozenset({"b2"}), frozenset({"a1", "b2"})
+ROUNDS = 20
 
 
 async def test_creates_the_table(adapter: Adapter, session: Session) -> None:
@@ -74,17 +75,28 @@ async def test_reply_lost(adapter: Adapter, session: Session) -> None:
         assert await fresh.heads() == A1
 
 
-async def test_race(adapter: Adapter) -> None:
-    """Of two stamps from the same heads one wins and the other is a conflict, even from nothing."""
+@pytest.mark.parametrize("before", [None, BASE, frozenset({"c3"})], ids=["missing", "empty", "one"])
+async def test_race(adapter: Adapter, before: Heads | None) -> None:
+    """Of two stamps from the same heads one wins and the other is a conflict, each time."""
     provider, target = adapter.provider, adapter.target
+    if before is not None:
+        await adapter.write_heads(target, before)
     async with provider.open(target) as one, provider.open(target) as two:
-        results = await asyncio.gather(
-            one.stamp(before=BASE, after=A1),
-            two.stamp(before=BASE, after=B2),
-            return_exceptions=True,
-        )
-        assert sorted(type(result).__name__ for result in results) == [
-            "NoneType",
-            "StampConflictError",
-        ]
-        assert await one.heads() in {A1, B2}
+        for _ in range(ROUNDS):
+            winner = await _race(one, two, before or BASE)
+            assert await one.heads() == winner
+            await one.stamp(before=winner, after=before or BASE)
+
+
+async def _race(one: Session, two: Session, before: Heads) -> Heads:
+    """Stamp A1 and B2 at once; return the one that won."""
+    results = await asyncio.gather(
+        one.stamp(before=before, after=A1),
+        two.stamp(before=before, after=B2),
+        return_exceptions=True,
+    )
+    winner, loser = (A1, results[1]) if results[0] is None else (B2, results[0])
+    assert results.count(None) == 1
+    assert isinstance(loser, StampConflictError)
+    assert loser.found == winner
+    return winner
