@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tests.support.control import clock, control_url, log, store
+from tests.support.engine import scripts
 
-__all__ = ["clock", "control_url", "log", "store"]
+__all__ = ["clock", "control_url", "log", "scripts", "store"]
