@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from providers.errors import LevelheadError
 from providers.types import Policy, Target
 from sync.engine import Engine
@@ -92,22 +90,25 @@ class Checks:
     async def _record(
         self, seen: Sequence[Observation], knowledge: Mapping[str, Knowledge]
     ) -> None:
-        """Write down what was seen, in the order that every service keeps: no deadlock."""
+        """Write down what was seen, all of it in one transaction."""
+        states: list[TargetState] = []
         drafts: list[Draft] = []
         async with self._engine.log.writing() as batch:
             moving = {r.target for r in await runs.open_runs(batch.connection) if r.state in MOVING}
-            for one in sorted(seen, key=lambda observation: observation.target.name):
-                if one.target.name not in moving:
-                    drafts += await self._note(batch.connection, one, knowledge)
+            told = [one for one in seen if one.target.name not in moving]
+            names = [one.target.name for one in told]
+            known = await targets.all_to_change(batch.connection, names)
+            for one in told:
+                old = known.get(one.target.name)
+                if old is None or is_newer(one, old):
+                    history = knowledge[one.target.history]
+                    new = noticed(old, one, history, self._engine.patience)
+                    states.append(new)
+                    drafts += differences(old, new, one.target)
+            await targets.save(batch.connection, *states)
             await batch.append(*drafts)
 
-    async def _note(
-        self, connection: AsyncConnection, seen: Observation, knowledge: Mapping[str, Knowledge]
-    ) -> tuple[Draft, ...]:
-        target = seen.target
-        old = await targets.find_to_change(connection, target.name)
-        if old and old.checked_at and old.checked_at > seen.at:
-            return ()  # a run has ended since, and knows better
-        new = noticed(old, seen, knowledge[target.history], self._engine.patience)
-        await targets.save(connection, new)
-        return differences(old, new, target)
+
+def is_newer(seen: Observation, known: TargetState) -> bool:
+    """Tell whether *seen* adds to what is known: a run that ended since knows better."""
+    return known.checked_at is None or known.checked_at <= seen.at

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeAlias
@@ -143,9 +146,10 @@ class Conversation:
         return RunnerLostError(f"{self._subject}: the runner {how} without a word{last}")
 
     async def close(self) -> None:
-        """End the runner, whatever it is doing."""
+        """End the runner and what it has started, whatever they are doing."""
         if self._process.returncode is None:
-            self._process.kill()
+            with suppress(ProcessLookupError):  # it may be ending by itself
+                os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
         await self._drain
 

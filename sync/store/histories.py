@@ -17,7 +17,7 @@ from sync.store.upsert import insert_absent, insert_or_replace
 async def save_graph(connection: AsyncConnection, graph: Graph, *, now: datetime) -> None:
     """Store *graph* as the last one seen; revisions and files new to us were first seen *now*."""
     row = {"history": graph.history, "graph": _graph_to_text(graph)}
-    await insert_or_replace(connection, graphs, row)
+    await insert_or_replace(connection, graphs, [row])
     seen = [
         {
             "history": graph.history,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,14 +31,18 @@ class TargetState:
     retry_at: datetime | None = None  #: the clock leaves it alone until then
 
 
-async def save(connection: AsyncConnection, state: TargetState) -> None:
-    """Store all of *state* in place of what was known about the target.
+async def save(connection: AsyncConnection, *states: TargetState) -> None:
+    """Store all of *states* in place of what was known about their targets.
 
-    Read it with `find_to_change` in the same transaction: whoever writes back what it
-    read earlier may undo a hold.
+    Read them with `find_to_change` or `all_to_change` in the same transaction: whoever
+    writes back what it read earlier may undo a hold.
     """
+    await insert_or_replace(connection, targets, [_row(state) for state in states])
+
+
+def _row(state: TargetState) -> dict[str, object]:
     hold = state.hold
-    row = {
+    return {
         "target": state.target,
         "heads": state.heads,
         "status": state.status,
@@ -50,7 +55,6 @@ async def save(connection: AsyncConnection, state: TargetState) -> None:
         "failures": state.failures,
         "retry_at": state.retry_at,
     }
-    await insert_or_replace(connection, targets, row)
 
 
 async def find(connection: AsyncConnection, target: str) -> TargetState | None:
@@ -67,6 +71,22 @@ async def find_to_change(connection: AsyncConnection, target: str) -> TargetStat
     )
     row = found.one_or_none()
     return None if row is None else _state(row)
+
+
+async def all_to_change(
+    connection: AsyncConnection, names: Sequence[str]
+) -> Mapping[str, TargetState]:
+    """Do as `find_to_change` for several targets: name -> state of those that are known.
+
+    Rows are taken in the order of their names, whoever asks: no deadlock.
+    """
+    found = await connection.execute(
+        select(targets)
+        .where(targets.c.target.in_(names))
+        .order_by(targets.c.target)
+        .with_for_update()
+    )
+    return {row.target: _state(row) for row in found}
 
 
 async def all(  # noqa: A001 - it is called as targets.all(...)

@@ -29,10 +29,12 @@ async def insert_absent(
 async def insert_or_replace(
     connection: AsyncConnection,
     table: Table,
-    row: Mapping[str, object],
+    rows: Sequence[Mapping[str, object]],
 ) -> None:
-    """Insert *row*, or set every column of the row that has its primary key."""
+    """Insert *rows*; where one has the primary key already, set every column of it."""
+    if not rows:
+        return
+    insert = _insert(connection, table)
     keys = [column.name for column in table.primary_key]
-    values = {name: value for name, value in row.items() if name not in keys}
-    insert = _insert(connection, table).values(dict(row))
-    await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=values))
+    values = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+    await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=values), rows)
