@@ -30,6 +30,7 @@ class Session(ABC):
 
         Raises:
             AccessDeniedError: The version table may not be read.
+            StatementError: What has its name is no version table.
             ConnectionLostError: The session died; nothing was changed.
         """
 
@@ -42,7 +43,8 @@ class Session(ABC):
 
         Raises:
             LockBusyError: Somebody else held the lock for all of *wait*.
-            ConnectionLostError: The session died, and any lock of it with it.
+            ConnectionLostError: The session died, and any lock of it with it; raised at
+                the end of the block too, where the block itself ended well.
         """
 
     @abstractmethod

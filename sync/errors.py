@@ -2,7 +2,7 @@
 
 PlanError                      the history cannot give the path that was asked for
   ScriptError       .history   a script or env.py failed: mend it
-  RunnerTimeoutError           a script ran longer than it may: mend it or raise the limit
+    RunnerTimeoutError         a script ran longer than it may: mend it or raise the limit
   UnknownRevisionError         no such revision in the history, or an ambiguous one
   MultipleHeadsError           the history has several heads: merge them, or say which
   PlanStaleError               the target moved since the plan was made: plan again
