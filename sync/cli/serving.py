@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-import os
 import signal
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from importlib import import_module
 
 import uvicorn
 
 from providers.errors import ConfigError
+from sync.events.kinds import Kind
 from sync.runtime import Runtime
-from sync.schedule import clock
+from sync.schedule import ticking
+from sync.scrub import ScrubbingFormatter
 from sync.settings import Settings
 
 #: What the API runs: named by string, because `sync` may not import `api`.
@@ -38,18 +39,36 @@ async def serve_until_told(settings: Settings, host: str, port: int) -> int:
         ConfigError: The address cannot be listened on; nothing was started.
         ControlDatabaseBusyError: Another service holds the control database.
     """
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    start_logging(settings)
     with listening(host, port) as listener:
-        facts = {"url": url_of(listener), "pid": str(os.getpid())}
-        async with Runtime.open(settings, facts=facts) as runtime:
+        async with Runtime.open(settings, url=url_of(listener)) as runtime:
             await runtime.ensure_first_token()
             hosts = known_hosts(host, settings.api.allowed_hosts, listener)
             server = _server(runtime, hosts, listener)
             with ended_by_signal(server):
-                async with clock(runtime):
+                async with (
+                    on_record(runtime, url_of(listener)),
+                    ticking(settings.schedule, runtime.sweep),
+                ):
                     _announce(settings, url_of(listener))
                     await server.serve(sockets=[listener])
     return 0
+
+
+def start_logging(settings: Settings) -> None:
+    """Log to standard error what people should read, without the known secrets."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(ScrubbingFormatter(LOG_FORMAT, settings.secrets()))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("levelhead").setLevel(logging.INFO)
+
+
+@asynccontextmanager
+async def on_record(runtime: Runtime, address: str) -> AsyncIterator[None]:
+    """Put on record when the service starts, and when it ends in order."""
+    await runtime.record_service(Kind.SERVICE_STARTED, url=address)
+    yield
+    await runtime.record_service(Kind.SERVICE_STOPPED)
 
 
 @contextmanager

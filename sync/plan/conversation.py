@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from providers.errors import LevelheadError
 from sync.errors import RunnerLostError, RunnerTimeoutError
 from sync.plan.failures import failure
+from sync.scrub import scrub
 
 #: Lines of a runner's standard error that are kept, in case it ends without a word.
 KEPT_LINES = 20
@@ -68,7 +69,7 @@ class Conversation:
         self._process = process
         self._subject = subject  #: the target's name, or the history's
         self._history = history
-        self._secrets = sorted(secrets, key=len, reverse=True)
+        self._secrets = secrets
         self._heard = False
         self._errors: deque[str] = deque(maxlen=KEPT_LINES)
         self._drain = asyncio.create_task(self._read_errors())
@@ -120,9 +121,7 @@ class Conversation:
     def _scrubbed(self, value: Any) -> Any:  # noqa: ANN401 - whatever JSON can carry
         """Replace every known secret in every text of *value*."""
         if isinstance(value, str):
-            for secret in self._secrets:
-                value = value.replace(secret, "***")
-            return value
+            return scrub(value, self._secrets)
         if isinstance(value, list):
             return [self._scrubbed(item) for item in value]
         if isinstance(value, dict):
