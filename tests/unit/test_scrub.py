@@ -19,7 +19,7 @@ def test_a_secret_within_a_secret_leaves_no_rest() -> None:
 def test_a_logged_traceback_holds_no_secret() -> None:
     """A surprise that carries a secret is logged without it."""
     try:
-        raise ValueError("postgresql://u:s3cret@h/d")
+        raise ValueError("postgresql://u:s3cret@h/d")  # noqa: TRY301 - the test needs its traceback
     except ValueError:
         record = logging.LogRecord("x", logging.ERROR, "f", 1, "boom s3cret", None, sys.exc_info())
     text = ScrubbingFormatter("%(message)s", {"s3cret"}).format(record)
