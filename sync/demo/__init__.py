@@ -1,1 +1,1 @@
-"""`levelhead demo`: the whole path on embedded defaults."""
+"""`levelhead demo`: the whole of levelhead on databases that exist only for the show."""
