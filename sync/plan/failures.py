@@ -72,6 +72,11 @@ def script(said: Mapping[str, Any], history: str) -> LevelheadError:
     return ScriptError(redacted(said["message"], code=None, names=()), history=history)
 
 
+def plain(said: Mapping[str, Any], history: str) -> LevelheadError:
+    """A script or env.py failed by itself, in words that can hold no row data."""
+    return ScriptError(said["message"], history=history)
+
+
 OF_THE_TARGET: Mapping[str, Callable[[Mapping[str, Any], str], LevelheadError]] = {
     "statement": statement,
     "moved": moved,
@@ -82,4 +87,5 @@ OF_THE_TARGET: Mapping[str, Callable[[Mapping[str, Any], str], LevelheadError]] 
 OF_THE_HISTORY: Mapping[str, Callable[[Mapping[str, Any], str], LevelheadError]] = {
     "revision": revision,
     "script": script,
+    "plain": plain,
 }

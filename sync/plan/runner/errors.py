@@ -45,18 +45,23 @@ def described(error: BaseException) -> dict[str, Any]:
     if isinstance(error, MovedError):
         return {"kind": "moved", "expected": error.expected, "found": error.found}
     if isinstance(error, DBAPIError) and error.orig is not None:
-        return database_error(error, error.orig)
+        return driver_error(error.orig, sql=error.statement, lost=error.connection_invalidated)
     return {"kind": kind(error), "error": type(error).__name__, "message": text(error)}
 
 
 def kind(error: BaseException) -> str:
-    """Name the branch of the service's error tree that *error* belongs to."""
+    """Name the branch of the service's error tree that *error* belongs to.
+
+    A "plain" text is our own, or Python's on names of the source: it can hold no row data.
+    """
     if isinstance(error, LockBusyError):
         return "busy"
     if isinstance(error, UnreachableError):
         return "unreachable"
     if isinstance(error, RevisionError) or isinstance(error.__cause__, RevisionError):
         return "revision"
+    if isinstance(error, (RefusedError, SyntaxError, ImportError)):
+        return "plain"
     return "script"
 
 
@@ -92,18 +97,18 @@ def is_users(filename: str) -> bool:
     return not filename.startswith(HERE) and not any(part in filename for part in library)
 
 
-def database_error(error: DBAPIError, raised: BaseException) -> dict[str, Any]:
+def driver_error(raised: BaseException, *, sql: str | None, lost: bool) -> dict[str, Any]:
     """Return what a driver's exception says, whichever of the drivers it is."""
     origin = raised.__cause__ or raised  # asyncpg's own is the cause of the adapter's
     fields = getattr(origin, "diag", origin)
     names = {name: getattr(fields, name, None) for name in NAMES}
     return {
-        "kind": "lost" if error.connection_invalidated else "statement",
+        "kind": "lost" if lost else "statement",
         "error": type(origin).__name__,
         "message": one_line(primary(origin)),
         "code": getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None),
         "objects": {name: str(value) for name, value in names.items() if value},
-        "sql": error.statement,
+        "sql": sql,
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any, Union
 from alembic.config import Config
 from alembic.runtime.migration import HeadMaintainer, RevisionStep, StampStep
 from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import to_tuple
 
 from .connection import with_driver
@@ -61,7 +62,7 @@ def digest(path: str) -> str:
 
 def graph(script: ScriptDirectory, config: Config) -> dict[str, Any]:
     """Return all revisions in an order of application, the heads, and where they stand."""
-    revisions = list(script.walk_revisions())
+    revisions = walked(script)
     return {
         "revisions": [described(revision) for revision in reversed(revisions)],
         "heads": list(script.get_heads()),
@@ -75,6 +76,18 @@ def graph(script: ScriptDirectory, config: Config) -> dict[str, Any]:
             if place
         ],
     }
+
+
+def walked(script: ScriptDirectory) -> list[Script]:
+    """Return all revisions, last one first.
+
+    Raises:
+        RevisionError: A revision names a parent that does not exist.
+    """
+    try:
+        return list(script.walk_revisions())
+    except KeyError as error:  # all that Alembic makes of it
+        raise RevisionError(f"a revision follows {error}, which does not exist") from error
 
 
 def described(revision: Script) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from alembic.config import Config
@@ -14,7 +14,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from .connection import Guard, connect, engine_like
-from .errors import RefusedError
+from .errors import RefusedError, described, driver_error
 from .history import Step, path, revisions
 from .pipe import Pipe
 
@@ -29,7 +29,7 @@ class Journal:
         self.step: dict[str, Any] | None = None  #: whose statements are being sent
         self.stamped = False  #: the open transaction moves the version table
         self.pending: list[tuple[str, str | None]] = []  #: sent in the open transaction
-        dialect = engine.dialect
+        self.dialect = dialect = engine.dialect
         self._commit, self._rollback = dialect.do_commit, dialect.do_rollback
         dialect.do_commit = self.commit  # type: ignore[method-assign]  # no event brackets COMMIT
         dialect.do_rollback = self.rollback  # type: ignore[method-assign]
@@ -58,6 +58,7 @@ class Journal:
         if commits_alone(context.root_connection) and not sql.lower().startswith(READS):
             with self.pipe.act(
                 "statement",
+                describe=self.describe(context.root_connection.connection, sql),
                 sqls=[sql],
                 parameters=[parameters_digest],
                 **(self.step or {}),
@@ -78,6 +79,7 @@ class Journal:
         sent, self.pending = self.pending, []
         with self.pipe.act(
             "transaction",
+            describe=self.describe(dbapi_connection, None),
             sqls=[sql for sql, _ in sent],
             parameters=[parameters for _, parameters in sent],
             stamped=self.stamped,
@@ -85,6 +87,21 @@ class Journal:
         ):
             self._commit(dbapi_connection)
         self.stamped = False
+
+    def describe(
+        self,
+        dbapi_connection: Any,  # noqa: ANN401 - a driver's object
+        sql: str | None,
+    ) -> Callable[[BaseException], dict[str, Any]]:
+        """Return how errors are told here, where SQLAlchemy has not wrapped the driver's yet."""
+
+        def told(error: BaseException) -> dict[str, Any]:
+            if self.dialect.dbapi and isinstance(error, self.dialect.dbapi.Error):
+                lost = self.dialect.is_disconnect(error, dbapi_connection, None)
+                return driver_error(error, sql=sql, lost=lost)
+            return described(error)
+
+        return told
 
     def note_stamp(self, **_: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
         """Be told by Alembic that the version table was moved in the open transaction."""

@@ -12,7 +12,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -72,17 +72,19 @@ class Pipe:
         self,
         noun: str,
         *,
+        describe: Callable[[BaseException], dict[str, Any]],
         revision: str | None = None,
         sqls: list[str] | None = None,
         **facts: Any,  # noqa: ANN401 - whatever JSON can carry
     ) -> Iterator[str]:
-        """Announce an act, give its ticket to the block, and say how it ended."""
+        """Announce an act, give its ticket to the block, and say how it ended.
+
+        *describe* gives the facts of an error for the word ``failed``.
+        """
         ticket = self.announce(noun, revision=revision, sqls=sqls, **facts)
         try:
             yield ticket
         except BaseException as error:
-            from .errors import described  # noqa: PLC0415 - imports SQLAlchemy: foreign code
-
-            self.say("failed", **described(error))
+            self.say("failed", **describe(error))
             raise
         self.say("done", facts={})
