@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
 from providers.types import Policy, Target
-from sync.cli.door import open_door
+from sync.cli.door import Door, open_door
 from sync.cli.failures import code_of_name, worst
-from sync.cli.follow import Result, board_for, follow
+from sync.cli.follow import Board, Result, board_for, follow
 from sync.cli.progress import failure
 from sync.cli.screen import Screen
 from sync.cli.words import named
+from sync.errors import RunError
 from sync.model import Order, Rollout, Selection, Skip
 from sync.settings import Settings
 
@@ -27,30 +29,49 @@ async def carry_out(
     """
     async with open_door(settings, actor, os.environ) as door:
         rollout = await door.request(order, selection)
-        with board_for(screen) as board:
-            result = await follow(door.reads, rollout, board)
+        with board_for(screen, len(rollout.runs)) as board:
+            result = await followed(door, rollout, board)
     screen.conclude(result.rollout)
+    for skip in harmless(result.rollout, settings.targets):
+        screen.note(named(skip.target, skip.reason))
     problems = (*failures(result), *left_out(result.rollout, settings.targets))
     complain(line for line, _ in problems)
     return worst(code for _, code in problems)
 
 
+async def followed(door: Door, rollout: Rollout, board: Board) -> Result:
+    """Follow *rollout* to its end; tell whoever interrupts that what becomes of it."""
+    try:
+        return await follow(door.reads, rollout, board)
+    except asyncio.CancelledError:
+        complain([door.farewell])
+        raise
+
+
 def failures(result: Result) -> Iterator[tuple[str, int]]:
-    """Yield a line and an exit code for each run that did not succeed."""
+    """Yield a line and an exit code for each run that did not do what was ordered."""
     for run in result.rollout.runs:
-        if problem := failure(run):
+        if run.order.verb is not result.rollout.order.verb:
+            text = f"run {run.id}, a {run.order.verb} to {run.order.to}, was under way; ask again"
+            yield named(run.target, text), RunError.exit_code
+        elif problem := failure(run):
             yield named(run.target, problem), code_of_name(result.errors.get(run.id))
 
 
 def left_out(rollout: Rollout, targets: Mapping[str, Target]) -> Iterator[tuple[str, int]]:
-    """Yield a line and an exit code for each target that the rollout skipped."""
+    """Yield a line and an exit code for each target that should have had a run."""
+    expected = set(harmless(rollout, targets))
     for skip in rollout.skipped:
-        yield named(skip.target, f"left out: {skip.reason}"), _weight(skip, targets)
+        if skip not in expected:
+            yield named(skip.target, skip.reason), 1
 
 
-def _weight(skip: Skip, targets: Mapping[str, Target]) -> int:
-    target = targets.get(skip.target)
-    return 0 if target and target.policy is Policy.OFF else 1
+def harmless(rollout: Rollout, targets: Mapping[str, Target]) -> Iterator[Skip]:
+    """Yield the targets that were left out because they are switched off."""
+    for skip in rollout.skipped:
+        target = targets.get(skip.target)
+        if target and target.policy is Policy.OFF:
+            yield skip
 
 
 def complain(lines: Iterable[str]) -> None:

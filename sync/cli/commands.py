@@ -24,6 +24,7 @@ from sync.cli.options import (
     Targets,
     To,
     Until,
+    checked_kind,
     one_revision,
     os_user,
     parse_moment,
@@ -205,7 +206,10 @@ def events(
     target: OneTarget = None,
     history: History = None,
     kind: Annotated[
-        str | None, typer.Option("--kind", metavar="KIND", help="Only events of this kind.")
+        str | None,
+        typer.Option(
+            "--kind", metavar="KIND", callback=checked_kind, help="Only events of this kind."
+        ),
     ] = None,
     actor: Annotated[
         str | None, typer.Option("--actor", metavar="NAME", help="Only what this actor did.")

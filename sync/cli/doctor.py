@@ -13,7 +13,7 @@ from pathlib import Path
 
 from providers.errors import ConfigError, LevelheadError, LockBusyError
 from providers.types import Target
-from sync.cli.door import control_file, running_service
+from sync.cli.door import running_service
 from sync.cli.failures import worst
 from sync.cli.screen import Screen
 from sync.cli.table import Column, Table
@@ -25,6 +25,7 @@ from sync.plan.processes import Runners
 from sync.pool import Providers
 from sync.runtime import Runtime
 from sync.settings import History, Settings, load_settings
+from sync.store.backends import control_file
 
 
 class Verdict(StrEnum):
@@ -85,7 +86,7 @@ def _configuration(settings: Settings) -> Finding:
 async def control_database(settings: Settings) -> Finding:
     """Tell whether the control database can be read, and who serves it."""
     subject = "control database"
-    file = control_file(settings)
+    file = control_file(settings.control.url.get_secret_value())
     if file and not file.exists():
         return _missing(subject, file)
     try:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Protocol
 
-from sync.cli.service import ServiceDoor, connected
+from sync.cli.words import span
 from sync.model import Order, Role, Rollout, Selection, TargetStatus
 from sync.runtime import Runtime
 from sync.settings import Settings
-from sync.settings.values import parse_url
+from sync.store.backends import control_file
 from sync.store.filelock import Holder, holder
+
+#: Where others find this process while it holds the control database: it serves nobody.
+NOWHERE = ""
 
 
 class Door(Protocol):
@@ -21,6 +23,10 @@ class Door(Protocol):
     @property
     def reads(self) -> Runtime:
         """Looks at the control database; never used to change anything."""
+
+    @property
+    def farewell(self) -> str:
+        """Tells whoever interrupts the command what becomes of its runs."""
 
     async def request(self, order: Order, selection: Selection) -> Rollout:
         """Start runs, and return at once."""
@@ -41,6 +47,12 @@ class LocalDoor:
     def __init__(self, runtime: Runtime, actor: str) -> None:
         self.reads = runtime
         self._actor = actor
+
+    @property
+    def farewell(self) -> str:
+        """The runs are this process's own."""
+        grace = span(self.reads.settings.schedule.grace)
+        return f"interrupted: what is in flight may take {grace} to end; Ctrl-C again ends it now"
 
     async def request(self, order: Order, selection: Selection) -> Rollout:
         """Start runs, and return at once."""
@@ -72,9 +84,12 @@ async def open_door(
     """
     service = running_service(settings)
     if service is None:
-        async with Runtime.open(settings) as runtime:
+        async with Runtime.open(settings, url=NOWHERE) as runtime:
             yield LocalDoor(runtime, actor)
     else:
+        # Late: an HTTP client is slow to import, and most commands need none.
+        from sync.cli.service import ServiceDoor, connected  # noqa: PLC0415 - see above
+
         async with (
             Runtime.open_reading(settings) as reads,
             connected(service.url, settings.control.token_file, environ) as client,
@@ -84,12 +99,6 @@ async def open_door(
 
 def running_service(settings: Settings) -> Holder | None:
     """Return the service that holds a SQLite control database; None where nobody serves."""
-    file = control_file(settings)
+    file = control_file(settings.control.url.get_secret_value())
     found = holder(file) if file else None
     return found if found and found.url else None
-
-
-def control_file(settings: Settings) -> Path | None:
-    """Return the file of a SQLite control database; None for Postgres."""
-    url = parse_url(settings.control.url.get_secret_value())
-    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None

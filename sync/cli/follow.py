@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from sync.cli.progress import Progress, advance, ending, failure, has_ended, telling
-from sync.cli.screen import PlainScreen, Screen, TerminalScreen
+from sync.cli.screen import JsonScreen, Screen, TerminalScreen
 from sync.cli.words import heads_text
 from sync.events.chain import Event
 from sync.events.kinds import Kind
@@ -92,15 +92,14 @@ class BarBoard:
         bar, progress = self._runs[event.run or ""]
         progress = advance(progress, event)
         self._runs[event.run or ""] = (bar, progress)
-        self._bars.update(
-            bar, total=progress.total, completed=progress.done, doing=progress.doing or ""
-        )
+        doing = progress.doing or ("waiting" if progress.total is None else "")
+        self._bars.update(bar, total=progress.total, completed=progress.done, doing=doing)
 
     def ended(self, run: Run) -> None:
         """Stop the bar, filled where the run succeeded."""
         bar, progress = self._runs[run.id]
         if failure(run) is None:
-            total = progress.total or 1
+            total = progress.total or 0
             doing = f"[green]at {heads_text(run.after)}"
             self._bars.update(bar, total=total, completed=total, doing=doing)
         else:
@@ -109,16 +108,16 @@ class BarBoard:
 
 
 @contextmanager
-def board_for(screen: Screen) -> Iterator[Board]:
-    """Show runs on *screen* for the block."""
+def board_for(screen: Screen, runs: int) -> Iterator[Board]:
+    """Show so many runs on *screen* for the block: as bars where all of them fit."""
     match screen:
-        case TerminalScreen():
+        case TerminalScreen() if runs < screen.console.height:
             with _bars(screen) as bars:
                 yield BarBoard(bars)
-        case PlainScreen():
-            yield LineBoard(screen)
-        case _:
+        case JsonScreen():
             yield SilentBoard()
+        case _:
+            yield LineBoard(screen)
 
 
 def _bars(screen: TerminalScreen) -> Bars:

@@ -12,6 +12,7 @@ import typer
 
 from providers.errors import LevelheadError
 from sync.cli.commands import app
+from sync.cli.failures import RefusedError
 from sync.cli.words import one_line
 
 INTERRUPTED = 130
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 def describe(error: BaseException) -> tuple[Sequence[str], int]:
     """Return what to say about *error*, line by line, and the exit code."""
     match _first_leaf(error):
-        case LevelheadError() as known:
+        case LevelheadError() | RefusedError() as known:
             return str(known).splitlines(), known.exit_code
         case typer.TyperException() as usage:
             return (_usage_line(usage),), usage.exit_code

@@ -7,11 +7,13 @@ import os
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sync.events.kinds import Kind
 from sync.model import Selection
 
 _AGE = re.compile(r"(\d+)\s*([smhd])")
@@ -64,6 +66,15 @@ def checked_labels(pairs: list[str] | None) -> list[str] | None:
 def checked_moment(text: str | None) -> str | None:
     """Refuse a bad moment while the option that holds it is still known."""
     parse_moment(text, datetime.now(UTC))
+    return text
+
+
+def checked_kind(text: str | None) -> str | None:
+    """Refuse what is no kind of event: a filter that never matches looks like an empty log."""
+    if text is not None and text not in set(Kind):
+        close = get_close_matches(text, list(Kind), n=3, cutoff=0.4)
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise typer.BadParameter(f"there is no kind {text!r}{hint}")
     return text
 
 

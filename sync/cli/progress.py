@@ -41,7 +41,8 @@ def telling(progress: Progress, event: Event) -> str | None:
     """Return the line that *event* is worth where there are no bars; None for most."""
     match event.kind:
         case Kind.RUN_STARTED:
-            return f"{progress.target}: {count(progress.total or 0, 'step')}"
+            steps = count(progress.total, "step") if progress.total else "nothing to do"
+            return f"{progress.target}: {steps}"
         case Kind.STEP_SUCCEEDED:
             return f"{progress.target}: {event.revision} ({progress.done}/{progress.total})"
         case _:
@@ -50,15 +51,16 @@ def telling(progress: Progress, event: Event) -> str | None:
 
 def ending(run: Run) -> str:
     """Return the line that ends a run which did not fail."""
-    took = "" if run.ended_at is None else f" in {span(run.ended_at - run.requested_at)}"
-    verb = _PAST[run.order.verb]
-    return f"{run.target}: {verb} {heads_text(run.after)}{took}"
+    took = "" if run.ended_at is None else f" after {span(run.ended_at - run.requested_at)}"
+    before, behind = _FRAMES[run.order.verb]
+    return f"{run.target}: {before} {heads_text(run.after)}{took}{behind}"
 
 
-_PAST: Mapping[Verb, str] = {
-    Verb.SYNC: "synced to",
-    Verb.DOWNGRADE: "downgraded to",
-    Verb.STAMP: "stamped",
+#: What stands before the heads at the end of a run, and what after them.
+_FRAMES: Mapping[Verb, tuple[str, str]] = {
+    Verb.SYNC: ("at", ""),
+    Verb.DOWNGRADE: ("downgraded to", ", on hold"),
+    Verb.STAMP: ("stamped", ""),
 }
 
 

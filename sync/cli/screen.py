@@ -102,7 +102,7 @@ class TerminalScreen:
             self.note(table.empty)
             return
         self.console.print(_grid(fitted(table, self.console.width)))
-        for text in beneath(table, NOTHING):
+        for text in beneath(table):
             self.console.print(text, markup=False, soft_wrap=True, style="dim")
 
     def add(self, table: Table, value: object) -> None:  # noqa: ARG002 - for programs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from providers.errors import ConfigError
+from providers.errors import ConfigError, LevelheadError
 from sync.cli.failures import RefusedError, code_of_problem
 from sync.cli.words import one_line
 from sync.model import Order, Role, Rollout, Run, Selection, TargetStatus, Verb
@@ -20,6 +21,9 @@ from sync.runtime import Runtime
 
 PREFIX = "/api/v1"
 VARIABLE = "LEVELHEAD_TOKEN"
+
+#: How the type of a problem starts that names one of levelhead's errors.
+OURS = "urn:levelhead:problem:"
 
 #: Seconds. The service answers at once: what takes long goes on in the background.
 PATIENCE = 30.0
@@ -51,6 +55,11 @@ class ServiceDoor:
     def __init__(self, client: httpx.AsyncClient, reads: Runtime) -> None:
         self._client = client
         self.reads = reads
+
+    @property
+    def farewell(self) -> str:
+        """The runs are the service's."""
+        return "interrupted: the runs go on in the service; see levelhead runs"
 
     async def request(self, order: Order, selection: Selection) -> Rollout:
         """Start runs, and return at once."""
@@ -143,12 +152,17 @@ def refusal(answer: httpx.Response) -> RefusedError:
     mistakes = "; ".join(f"{each.where}: {each.what}" for each in problem.errors)
     said = mistakes or problem.detail or problem.title
     hint = _HINTS.get(answer.status_code, "")
-    code = _OWN.get(answer.status_code) or code_of_problem(problem.type)
+    named = problem.type.startswith(OURS)
+    code = code_of_problem(problem.type) if named else _code_of_status(answer.status_code)
     return RefusedError(one_line(f"{said}{hint}"), exit_code=code)
 
 
-#: A token is part of how this machine is set up: what is wrong with it is a ConfigError.
-_OWN = {401: ConfigError.exit_code, 403: ConfigError.exit_code}
+def _code_of_status(status: int) -> int:
+    """Return the exit code for a bare status: from 400 to 499 the command was wrong."""
+    refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return ConfigError.exit_code if refused else LevelheadError.exit_code
+
+
 _HINTS = {401: f"; set {VARIABLE} to a token of this service"}
 
 

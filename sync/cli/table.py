@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from sync.cli.words import NOTHING, named
+
 #: Blanks between two columns.
 GAP = 2
 
@@ -30,6 +32,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     empty: str = "nothing to show"  #: what a terminal says where there are no rows
+    label: int = 0  #: the column whose cell stands before a text under the table
 
 
 def plain_lines(table: Table) -> Iterator[str]:
@@ -55,13 +58,13 @@ def fitted(table: Table, width: int) -> Table:
     )
 
 
-def beneath(table: Table, nothing: str) -> Iterator[str]:
-    """Yield ``first cell: text`` for what a terminal shows under the table."""
+def beneath(table: Table) -> Iterator[str]:
+    """Yield ``label: text`` for what a terminal shows under the table."""
     long = [index for index, column in enumerate(table.columns) if column.beneath]
     for row in table.rows:
         for index in long:
-            if row[index] != nothing:
-                yield row[index] if row[index].startswith(row[0]) else f"{row[0]}: {row[index]}"
+            if row[index] != NOTHING:
+                yield named(row[table.label], row[index])
 
 
 def _needed(table: Table, columns: list[int]) -> int:

@@ -53,6 +53,12 @@ _KIND_TONES = {
     kind: tone for kind in Kind for ending, tone in _ENDINGS.items() if kind.endswith(f".{ending}")
 }
 
+_POLICY_NOTES = {
+    Policy.APPLY: None,
+    Policy.OBSERVE: "policy observe: only a person applies",
+    Policy.OFF: "policy off: left alone",
+}
+
 
 def statuses_table(statuses: Iterable[TargetStatus]) -> Table:
     """Return one row for each target."""
@@ -95,9 +101,9 @@ def status_problem(status: TargetStatus) -> str | None:
 
 
 def _policy_note(status: TargetStatus) -> str | None:
-    if status.status is Status.CURRENT or status.policy is Policy.APPLY:
+    if status.status is Status.CURRENT:
         return None
-    return f"policy {status.policy.value}: the clock does not apply here"
+    return _POLICY_NOTES[status.policy]
 
 
 def at_head(status: TargetStatus) -> bool:
@@ -119,11 +125,12 @@ def runs_table(runs: Iterable[Run], now: datetime) -> Table:
             Column("heads", rank=3),
             Column("requested", rank=1),
             Column("took", rank=4),
-            Column("actor", rank=1),
+            Column("actor", rank=2),
             Column("problem", beneath=True),
         ),
         rows=tuple(_run_row(run, now) for run in runs),
         empty="no runs",
+        label=1,
     )
 
 

@@ -16,7 +16,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 def span(length: timedelta) -> str:
     """Return *length* with its two largest units, as ``3 min 20 s``."""
     seconds = max(length.total_seconds(), 0)
-    if seconds < 10:  # noqa: PLR2004 - below ten seconds a tenth is still worth a look
+    if seconds < 10 and seconds % 1:  # noqa: PLR2004 - where a tenth is still worth a look
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < _MINUTE:

@@ -41,7 +41,7 @@ def status_of(name: str, status: Status, **more: object) -> TargetStatus:
         (3600, "1 h"),
         (7500, "2 h 5 min"),
         (90_000, "1 d 1 h"),
-        (-5, "0.0 s"),
+        (-5, "0 s"),
     ],
 )
 def test_span(seconds: float, text: str) -> None:
@@ -111,7 +111,7 @@ def test_problems_stand_under_the_table() -> None:
         (Column("target"), Column("problem", beneath=True)), (("eu", "down"), ("us", "-"))
     )
     assert [column.title for column in fitted(table, 80).columns] == ["target"]
-    assert list(beneath(table, "-")) == ["eu: down"]
+    assert list(beneath(table)) == ["eu: down"]
 
 
 def test_eighty_columns_show_what_matters() -> None:
