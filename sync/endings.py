@@ -20,6 +20,7 @@ from sync.errors import (
     LeaseLostError,
     MultipleHeadsError,
     RunnerLostError,
+    RunnerTimeoutError,
     StatementInDoubtError,
     UnknownRevisionError,
 )
@@ -50,7 +51,7 @@ class Ending:
 
 def ending(error: BaseException, heads: Heads | None) -> Ending:
     """Return the end that *error* makes of a run."""
-    doubtful = isinstance(error, (*UNFINISHED, StatementInDoubtError))
+    doubtful = isinstance(error, (*UNFINISHED, RunnerTimeoutError, StatementInDoubtError))
     return Ending(RunState.INTERRUPTED if doubtful else RunState.FAILED, heads, error)
 
 

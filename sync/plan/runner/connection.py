@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,18 +91,37 @@ class Guard:
 
     def ask(self, sql: str) -> list[Any]:
         """Run *sql* in whatever transaction is open and return its rows; none for a command."""
-        cursor = self.connection.connection.cursor()
-        try:
-            cursor.execute(sql)
-            return list(cursor.fetchall()) if cursor.description else []
-        finally:
-            cursor.close()
+        with self.told(sql):
+            cursor = self.connection.connection.cursor()
+            try:
+                cursor.execute(sql)
+                return list(cursor.fetchall()) if cursor.description else []
+            finally:
+                cursor.close()
 
     def ask_alone(self, sql: str) -> list[Any]:
         """Run *sql* in a transaction of its own."""
         rows = self.ask(sql)
-        self.connection.connection.commit()
+        self.commit()
         return rows
+
+    def commit(self) -> None:
+        """End the transaction that `ask` may have opened."""
+        with self.told("COMMIT"):
+            self.connection.connection.commit()
+
+    @contextmanager
+    def told(self, sql: str) -> Iterator[None]:
+        """Raise what the driver raises as SQLAlchemy does, which has no part in this.
+
+        Otherwise a connection that was lost would pass for a mistake in a script.
+        """
+        dialect, link = self.connection.dialect, self.connection.connection
+        try:
+            yield
+        except dialect.dbapi.Error as error:  # type: ignore[union-attr]  # it is connected
+            lost = dialect.is_disconnect(error, link, None)  # type: ignore[arg-type]  # a proxy of it
+            raise DBAPIError(sql, None, error, connection_invalidated=lost) from error
 
     def prepare(self, request: dict[str, Any]) -> None:
         """Set up the session: who we are, how long to wait, where to look.

@@ -74,7 +74,8 @@ def text(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         name = Path(error.filename or "?").name
         return f"{type(error).__name__} in {name}, line {error.lineno}: {error.msg}"
-    return f"{type(error).__name__}: {one_line(str(error))}{place(error)}"
+    said = one_line(str(error))
+    return f"{type(error).__name__}{': ' if said else ''}{said}{place(error)}"
 
 
 def one_line(message: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from .pipe import Pipe
@@ -14,12 +15,20 @@ def main() -> None:
     try:
         answer = respond(pipe.hear(), pipe)
     except BaseException as error:  # noqa: BLE001 - sys.exit() in a script too is an answer
-        from .errors import described  # noqa: PLC0415 - imports SQLAlchemy
-
-        pipe.say("failed", **described(error))
+        pipe.say("failed", **facts_of(error))
     else:
         pipe.say("end", **answer)
     os._exit(0)  # scripts may have left threads behind
+
+
+def facts_of(error: BaseException) -> dict[str, Any]:
+    """Return what the service shall know of *error*."""
+    try:
+        from .errors import described  # noqa: PLC0415 - imports Alembic, which may be missing
+    except ImportError as missing:
+        advice = "install alembic there, or see `python` of the history"
+        return {"kind": "plain", "message": f"{sys.executable}: {missing}; {advice}"}
+    return described(error)
 
 
 def respond(request: dict[str, Any], pipe: Pipe) -> dict[str, Any]:

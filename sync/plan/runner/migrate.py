@@ -224,7 +224,7 @@ class Migration:
         """
         expected = self.request["heads"]
         guard.compare(expected)
-        guard.connection.connection.commit()
+        guard.commit()
         verb, to = self.request["verb"], self.request["to"]
         self.chosen = revisions(self.script, verb, to, tuple(expected))
         self.way = path(self.chosen, tuple(expected))
@@ -251,7 +251,7 @@ class Migration:
     def finish(self, guard: Guard) -> None:
         """Read the heads back, give the lock back, and say that the run is over."""
         self.heads, self.ended = guard.heads(), True
-        guard.connection.connection.commit()
+        guard.commit()
         guard.unlock()
         self.pipe.say("done", facts={"heads": self.heads})
 
