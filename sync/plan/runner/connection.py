@@ -120,7 +120,7 @@ class Guard:
         try:
             yield
         except dialect.dbapi.Error as error:  # type: ignore[union-attr]  # it is connected
-            lost = dialect.is_disconnect(error, link, None)  # type: ignore[arg-type]  # a proxy of it
+            lost = dialect.is_disconnect(error, link, None)
             raise DBAPIError(sql, None, error, connection_invalidated=lost) from error
 
     def prepare(self, request: dict[str, Any]) -> None:
