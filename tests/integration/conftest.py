@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.support.control import clock, control_url, log, store
-from tests.support.engine import scripts
+from tests.support.engine import scripts, url
 
-__all__ = ["clock", "control_url", "log", "scripts", "store"]
+__all__ = ["clock", "control_url", "log", "scripts", "store", "url"]

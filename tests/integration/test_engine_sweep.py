@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from sync.model import Order, RunState, Selection, Status, Verb
 from tests.support.engine import (
     Calendar,
+    at,
     events,
     execute,
     kinds,
@@ -38,8 +39,8 @@ async def test_it_brings_every_target_that_is_behind_to_head(
             ("db-1", RunState.SUCCEEDED, "clock"),
             ("db-2", RunState.SUCCEEDED, "clock"),
         ]
-        assert (runs[0].before, runs[0].after) == ({"a2"}, {"a3"})
-        assert (runs[1].before, runs[1].after) == (frozenset(), {"a3"})
+        assert (runs[0].before, runs[0].after) == (at("a2"), at("a3"))
+        assert (runs[1].before, runs[1].after) == (at(), at("a3"))
         assert [s.status for s in await runtime.statuses(Selection())] == [Status.CURRENT] * 2
         assert await runtime.verify() > 0
     for url in urls:
@@ -85,7 +86,7 @@ async def test_off_is_not_even_looked_at(scripts: Scripts, databases: Databases)
         rollout = await runtime.request(Order(Verb.SYNC), Selection(), actor="ada")
         assert rollout.runs == ()
         assert rollout.skipped[0].reason == (
-            "db-1: its policy is off; set policy to apply or observe first"
+            "db-1: its policy is off; set it to apply or observe first"
         )
 
 
@@ -190,7 +191,7 @@ async def test_new_scripts_are_noticed(scripts: Scripts, databases: Databases) -
         await swept(runtime)
         scripts.add_tables("a2")
         (run,) = await swept(runtime)
-        assert run.after == {"a2"}
+        assert run.after == at("a2")
         changed = (await events(runtime, kind="history.changed"))[-1]
         assert (changed.data["added"], changed.data["removed"]) == (["a2"], [])
 
@@ -224,5 +225,5 @@ async def test_a_target_ahead_of_the_scripts(scripts: Scripts, databases: Databa
         scripts.remove("a2")
         assert await runtime.sweep() is None
         found = await status(runtime)
-        assert (found.status, found.heads, found.head) == (Status.AHEAD, {"a2"}, {"a1"})
+        assert (found.status, found.heads, found.head) == (Status.AHEAD, at("a2"), at("a1"))
     assert await version(url) == {"a2"}

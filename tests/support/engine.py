@@ -7,17 +7,20 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import asyncpg
 import pytest
 
+from providers.types import Heads
 from sync.events.chain import Event
-from sync.model import EventQuery, Order, Rollout, Run, Selection, TargetStatus, Verb
+from sync.model import EventQuery, Order, Run, Selection, TargetStatus, Verb
 from sync.runtime import Runtime, acting
 from sync.settings import Settings, load_settings
 from sync.store.engine import Store
 from tests.support.control import sqlite_url
 from tests.support.histories import Scripts
+from tests.support.postgres import Databases
 
 #: Nobody asks for as many events.
 ALL = 100_000
@@ -31,13 +34,15 @@ def settings_for(
     lease: str = "30s",
     schedule: str = "",
     history: str = "",
-    target: str = "",
+    target: str | Sequence[str] = "",
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
     """Write levelhead.toml beside *scripts*, and read it: targets are db-1, db-2, ...
 
-    *schedule*, *history* and *target* are lines of TOML that go into each of these tables.
+    *schedule*, *history* and *target* are lines of TOML that go into these tables; several
+    texts for *target* are for one target each.
     """
+    lines = [target] * len(urls) if isinstance(target, str) else target
     variables = {f"URL_{place}": url for place, url in enumerate(urls, start=1)}
     tables = [
         f'[control]\nurl = "${{CONTROL}}"\nlease = "{lease}"',
@@ -45,8 +50,8 @@ def settings_for(
         f'[[history]]\nname = "app"\nconfig = "{scripts.config}"\n{history}',
     ]
     tables += [
-        f'[[target]]\nname = "db-{place}"\nhistory = "app"\nurl = "${{URL_{place}}}"\n{target}'
-        for place in range(1, len(urls) + 1)
+        f'[[target]]\nname = "db-{place}"\nhistory = "app"\nurl = "${{URL_{place}}}"\n{more}'
+        for place, more in enumerate(lines, start=1)
     ]
     variables |= {"CONTROL": control or sqlite_url(scripts.folder), **(environ or {})}
     file = scripts.folder / "levelhead.toml"
@@ -86,6 +91,13 @@ def scripts(tmp_path: Path) -> Scripts:
     return Scripts(tmp_path / "history")
 
 
+@pytest.fixture
+async def url(databases: Databases) -> str:
+    """Give the URL of an empty database to migrate; the control database is another."""
+    (created,) = await databases(1)
+    return created
+
+
 async def swept(runtime: Runtime) -> tuple[Run, ...]:
     """Sweep, wait for the runs that it started, and return them."""
     rollout = await runtime.sweep()
@@ -122,6 +134,17 @@ async def kinds(runtime: Runtime, **query: str | int | None) -> list[str]:
     return [event.kind for event in await events(runtime, **query)]
 
 
+async def texts(runtime: Runtime, event: Event) -> list[str]:
+    """Return the texts that *event* says were sent, or about to be."""
+    digests = cast("Sequence[str]", event.data["statements"])
+    return [str(await runtime.statement(digest)) for digest in digests]
+
+
+def at(*revisions: str) -> Heads:
+    """Return heads."""
+    return frozenset(revisions)
+
+
 async def query(url: str, sql: str) -> list[tuple[object, ...]]:
     """Return the rows that *sql* gives."""
     connection = await asyncpg.connect(url)
@@ -142,14 +165,11 @@ async def execute(url: str, sql: str) -> None:
 
 async def tables(url: str) -> set[object]:
     """Return the names of all tables that are not the server's own."""
-    return {
-        name
-        for (name,) in await query(
-            url,
-            "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
-            " WHERE relkind = 'r' AND nspname !~ '^(pg_|information_schema)'",
-        )
-    }
+    sql = (
+        "SELECT tablename FROM pg_tables"
+        " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+    )
+    return {name for (name,) in await query(url, sql)}
 
 
 async def version(url: str, table: str = "alembic_version") -> set[object]:

@@ -67,7 +67,9 @@ def kind(error: BaseException) -> str:
 
 def text(error: BaseException) -> str:
     """Describe *error* in one line, with the place in the user's files where it arose."""
-    if isinstance(error, (CommandError, RefusedError, LockBusyError, UnreachableError)):
+    if isinstance(
+        error, (CommandError, RevisionError, RefusedError, LockBusyError, UnreachableError)
+    ):
         return one_line(str(error))
     if isinstance(error, SystemExit):
         return f"a script called sys.exit({error.code!r}){place(error)}"
