@@ -159,8 +159,8 @@ async def visit(target: Target, providers: Providers, graph: Graph | None) -> Fi
             heads = await session.heads()
             async with session.lock(wait=timedelta(0)):
                 pass
-    except LockBusyError as error:
-        return Finding(Verdict.WARN, subject, one_line(str(error)))
+    except LockBusyError:
+        return Finding(Verdict.WARN, subject, "reachable, but somebody holds its migration lock")
     except LevelheadError as error:
         return _failed(subject, error)
     if graph and (unknown := strangers(graph, heads)):

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from providers.errors import ConfigError, LevelheadError
 from sync.cli.failures import RefusedError, code_of_problem
 from sync.cli.words import one_line
+from sync.errors import ControlDatabaseBusyError
 from sync.model import Order, Role, Rollout, Run, Selection, TargetStatus, Verb
 from sync.runtime import Runtime
 
@@ -96,6 +97,12 @@ class ServiceDoor:
         """
         try:
             answer = await self._client.request(method, f"{PREFIX}{path}", json=body)
+        except httpx.ConnectError as error:
+            raise RefusedError(
+                f"the service at {self._client.base_url} takes no orders any more; "
+                "nothing was ordered: try again when it has ended",
+                exit_code=ControlDatabaseBusyError.exit_code,
+            ) from error
         except httpx.HTTPError as error:
             raise RefusedError(
                 f"the service at {self._client.base_url} does not answer "

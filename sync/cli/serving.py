@@ -15,6 +15,7 @@ from importlib import import_module
 import uvicorn
 
 from providers.errors import ConfigError
+from sync.cli.words import span
 from sync.events.kinds import Kind
 from sync.runtime import Runtime
 from sync.schedule import ticking
@@ -52,6 +53,7 @@ async def serve_until_told(settings: Settings, host: str, port: int) -> int:
                 ):
                     _announce(settings, url_of(listener))
                     await server.serve(sockets=[listener])
+                    _announce_end(settings.schedule.grace)
     return 0
 
 
@@ -144,7 +146,7 @@ def known_hosts(host: str, allowed: Sequence[str], listener: socket.socket) -> t
 
 @contextmanager
 def ended_by_signal(server: uvicorn.Server) -> Iterator[None]:
-    """Let the first SIGTERM or SIGINT end *server*, and a second one end the process.
+    """Let the first SIGTERM or SIGINT end *server*; after the block one ends the process.
 
     uvicorn takes the signals while it serves and raises them once more when it has
     ended; without a handler of ours that would kill the process before the runtime
@@ -154,9 +156,6 @@ def ended_by_signal(server: uvicorn.Server) -> Iterator[None]:
 
     def end() -> None:
         server.should_exit = True
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
 
     for number in SIGNALS:
         loop.add_signal_handler(number, end)
@@ -165,8 +164,14 @@ def ended_by_signal(server: uvicorn.Server) -> Iterator[None]:
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _announce(settings: Settings, address: str) -> None:
     print(f"levelhead listens on {address}", flush=True)  # noqa: T201 - what a person waits for
     print(f"token file: {settings.control.token_file}", flush=True)  # noqa: T201 - as above
+
+
+def _announce_end(grace: timedelta) -> None:
+    text = f"ending: what is in flight may take {span(grace)}; a second signal ends it now"
+    print(text, flush=True)  # noqa: T201 - what a person wants to know who pressed Ctrl-C

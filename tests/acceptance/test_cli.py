@@ -62,11 +62,10 @@ async def test_selection(project: Project) -> None:
     assert (eu["heads"], us["heads"]) == ([], ["b2"])
 
 
-@pytest.mark.parametrize("written", [("-1",), ("--", "-1"), ("--to=-1",), ("b2",)])
-async def test_downgrade_holds_until_release(project: Project, written: tuple[str, ...]) -> None:
+async def test_downgrade_holds_until_release(project: Project) -> None:
     """A downgrade stays until somebody releases the target: `sync` refuses meanwhile."""
     await project.run("sync", "eu")
-    down = await project.run("downgrade", "--actor", "ann", "eu", *written)
+    down = await project.run("downgrade", "eu", "-1", "--actor", "ann")
     assert (down.code, down.err) == (0, "")
     [held] = (await project.run("status", "eu", "--json")).json()
     assert (held["status"], held["heads"], held["hold"]["actor"]) == ("held", ["b2"], "ann")
@@ -76,6 +75,14 @@ async def test_downgrade_holds_until_release(project: Project, written: tuple[st
     assert (await project.run("sync")).code == 1
     assert (await project.run("release", "eu")).out == "eu: released, behind\n"
     assert (await project.run("sync", "eu")).code == 0
+
+
+async def test_how_far_down(project: Project) -> None:
+    """Steps back are written as Alembic takes them, behind two dashes, or as an option."""
+    await project.run("sync", "eu")
+    for written, heads in ((("--", "-1"), "b2"), (("--to=-1",), "a1"), (("base",), "base")):
+        down = await project.run("downgrade", "eu", *written)
+        assert f"eu: downgraded to {heads} after" in down.out
 
 
 async def test_stamp_sets_the_version_table_only(project: Project, databases: Databases) -> None:

@@ -88,6 +88,24 @@ async def test_errors_of_the_service_keep_their_exit_code(project: Project) -> N
         assert (revision.code, revision.err.count("\n")) == (4, 1)
 
 
+async def test_an_order_during_a_run(project: Project) -> None:
+    """`sync` during a run waits for that run; a downgrade is refused until it has ended."""
+    project.add_script("d4", "c3", 'op.execute("SELECT pg_sleep(4)")')
+
+    async def is_running() -> bool:
+        return bool((await project.run("events", "--kind", "run.started")).lines())
+
+    async with project.serving():
+        await until(is_running)
+        down, same = await asyncio.gather(
+            project.run("downgrade", "eu", "-1"), project.run("sync", "--json")
+        )
+    assert (down.code, down.err.count("\n")) == (5, 1)
+    assert "is under way" in down.err
+    [run] = same.json()["runs"]
+    assert (same.code, run["actor"], run["after"]) == (0, "clock", ["d4"])
+
+
 async def test_a_second_service_is_refused(project: Project) -> None:
     """Two services on one SQLite control database: the second says who holds it, and exits 6."""
     async with project.serving() as service:
@@ -121,6 +139,28 @@ async def test_sigterm_while_a_statement_runs(project: Project) -> None:
     project.add_script("d4", "c3")
     assert (await project.run("sync")).code == 0
     assert (await project.run("events", "verify")).code == 0
+
+
+async def test_a_second_signal_ends_at_once(project: Project) -> None:
+    """Whoever cannot wait for the grace period sends the signal again."""
+    project.add_script("a1", None, 'op.execute("SELECT pg_sleep(60)")')
+
+    async def is_in_a_step() -> bool:
+        return bool((await project.run("events", "--kind", "step.started")).lines())
+
+    process = await project.start("serve", "--port", "0")
+    assert process.stdout is not None
+    async with asyncio.timeout(PATIENCE):
+        assert b"listens" in await process.stdout.readline()
+        await until(is_in_a_step)
+        process.send_signal(signal.SIGTERM)
+        while b"ending" not in await process.stdout.readline():
+            pass
+        refused = await project.run("sync")
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == -signal.SIGTERM
+    assert (refused.code, refused.err.count("\n")) == (6, 1)
+    assert "nothing was ordered" in refused.err
 
 
 async def test_following_events(project: Project) -> None:

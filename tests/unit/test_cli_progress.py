@@ -8,10 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from providers.types import Policy, Target
+from sync.cli.changing import failures, harmless, left_out
+from sync.cli.follow import Result
 from sync.cli.progress import Progress, advance, ending, failure, has_ended, telling
 from sync.events.chain import GENESIS, JSON, Draft, Event, seal
 from sync.events.kinds import Kind
-from sync.model import Order, Run, RunState, Verb
+from sync.model import Order, Rollout, Run, RunState, Skip, Verb
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -85,3 +88,44 @@ def test_ends() -> None:
     """A run that is requested or running is waited for; every other one has ended."""
     waited_for = {state for state in RunState if not has_ended(replace(RUN, state=state))}
     assert waited_for == {RunState.REQUESTED, RunState.RUNNING}
+
+
+def result_of(run: Run, *skipped: Skip, error: str | None = None) -> Result:
+    """Return the result of a sync that had *run* and left out *skipped*."""
+    rollout = Rollout(
+        id="o1",
+        actor="cli:ann",
+        order=Order(Verb.SYNC),
+        requested_at=NOW,
+        runs=(run,),
+        skipped=skipped,
+    )
+    return Result(rollout, {run.id: error} if error else {})
+
+
+@pytest.mark.parametrize(("error", "code"), [("ConnectError", 3), ("ScriptError", 4), (None, 5)])
+def test_the_error_of_a_run_gives_the_exit_code(error: str | None, code: int) -> None:
+    """The class of the error, which only the events tell, decides the exit code."""
+    failed = replace(RUN, state=RunState.FAILED, error="eu: no")
+    assert list(failures(result_of(failed, error=error))) == [("eu: no", code)]
+
+
+def test_the_success_of_another_order_is_none() -> None:
+    """Where a run of another verb was under way, what was ordered did not happen."""
+    other = replace(RUN, order=Order(Verb.STAMP, "a1"))
+    [(line, code)] = failures(result_of(other))
+    assert (line, code) == ("eu: run r1, a stamp to a1, was under way; ask again", 5)
+
+
+def test_who_was_left_out() -> None:
+    """A target that is held counts against the command; one that is switched off does not."""
+    held, off = Skip("held", "held: on hold"), Skip("off", "off: its policy is off")
+    targets = {
+        "held": Target(name="held", history="app", dialect="memory", url="memory://"),
+        "off": Target(
+            name="off", history="app", dialect="memory", url="memory://", policy=Policy.OFF
+        ),
+    }
+    rollout = result_of(RUN, held, off).rollout
+    assert list(left_out(rollout, targets)) == [("held: on hold", 1)]
+    assert list(harmless(rollout, targets)) == [off]
