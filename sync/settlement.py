@@ -28,7 +28,7 @@ class Settlement:
 
     heads: Heads
     reached: frozenset[str]  #: ids of runs in doubt that turned out to have reached their end
-    unknown: tuple[Doubt, ...]  #: what nobody can tell; oldest first
+    unknown: tuple[Doubt, ...]  #: what nobody can tell; innermost act first
 
 
 async def settle(
@@ -41,8 +41,10 @@ async def settle(
     heads = await session.heads()
     reached: set[str] = set()
     unknown: list[Doubt] = []
-    for doubt in await journal.doubts(target):
+    for doubt in reversed(await journal.doubts(target)):  # inner acts before those around them
         outcome = await verdict(doubt, session, log, heads, graph)
+        if is_around(doubt, unknown):
+            outcome = Outcome.UNKNOWN
         await journal.resolve(doubt, outcome)
         if outcome is Outcome.UNKNOWN:
             unknown.append(doubt)
@@ -58,6 +60,12 @@ async def settle_by_stamp(
     for doubt in left:
         outcome = Outcome.APPLIED if took_effect(doubt, heads, graph) else Outcome.ABSENT
         await journal.resolve(doubt, outcome)
+
+
+def is_around(step: Doubt, unknown: Sequence[Doubt]) -> bool:
+    """Tell whether *step* is one, and a part of it is among what nobody can tell."""
+    inner = {(doubt.run, doubt.revision) for doubt in unknown}
+    return step.noun == "step" and (step.run, step.revision) in inner
 
 
 async def verdict(

@@ -80,6 +80,7 @@ class Sweep:
                 graph = await self._engine.histories.graph(target.history)
             except PlanError:
                 continue  # it is on record, and in the status of each target
-            if may_apply(target, states[target.name], graph):
+            state = states.get(target.name)  # None: a run was under way from the beginning
+            if state and may_apply(target, state, graph):
                 found.append(target)
         return found
