@@ -6,6 +6,7 @@ transaction that stores the intent; a holder that was overtaken finds out there.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,8 +54,13 @@ class Leases:
         connection: AsyncConnection,
         target: str,
         run: str,
+        *,
+        alive: Container[str] = (),
     ) -> Lease | Occupied:
         """Lease *target* for the run of id *run*, in the caller's transaction.
+
+        *alive* are ids of runs that are going on in this service. What such a run holds it
+        keeps, even if it could not renew it in time: nobody else has taken it.
 
         Returns:
             Occupied where the target is leased already, be it by this very service.
@@ -62,7 +68,8 @@ class Leases:
         await insert_absent(connection, leases, [{"target": target, "token": 0, **_NOBODY}])
         row = (await _held_row(connection, target)).one()
         now = await self._store.now(connection)
-        if row.holder is not None and row.expires_at > now:
+        is_ours = row.holder == self._holder and row.run in alive
+        if row.holder is not None and (is_ours or row.expires_at > now):
             return Occupied(row.run, row.holder, row.expires_at)
         lease = Lease(target, self._holder, row.token + 1, now + self._ttl)
         await _set(connection, target, _row_of(lease) | {"run": run})

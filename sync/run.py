@@ -41,7 +41,7 @@ class Runs:
         run = self._new_run(target, order, rollout, actor)
         async with self._engine.log.writing() as batch:
             state = await targets.find_to_change(batch.connection, target.name)
-            lease = await self._engine.leases.acquire(batch.connection, target.name, run.id)
+            lease = await self._lease(batch.connection, target, run)
             if isinstance(lease, Occupied):
                 return await runs.find(batch.connection, lease.run) or run
             await runs.insert(batch.connection, run)
@@ -54,7 +54,7 @@ class Runs:
     async def recover(self, target: Target, orphan: Run) -> None:
         """Settle a run whose service is gone; nothing happens while its lease stands."""
         async with self._engine.store.writing() as connection:
-            lease = await self._engine.leases.acquire(connection, target.name, orphan.id)
+            lease = await self._lease(connection, target, orphan)
         if isinstance(lease, Lease):
             attempt = Attempt(self._engine, orphan, target, lease, self._turn)
             self._start(orphan.id, attempt.recover())
@@ -74,6 +74,13 @@ class Runs:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+    async def _lease(
+        self, connection: AsyncConnection, target: Target, run: Run
+    ) -> Lease | Occupied:
+        """Lease *target* for *run*; not from a run that is going on here."""
+        leases = self._engine.leases
+        return await leases.acquire(connection, target.name, run.id, alive=self._tasks)
 
     def _new_run(self, target: Target, order: Order, rollout: str, actor: str) -> Run:
         return Run(
