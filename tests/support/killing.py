@@ -82,14 +82,18 @@ STOPPED = """
 """
 
 
-def write_history(folder: Path, env: str = SYNC_ENV) -> Scripts:
-    """Write four revisions that fail, or leave a second row in the ledger, if run twice."""
+def write_history(folder: Path, env: str = SYNC_ENV) -> Path:
+    """Write four revisions that fail, or leave a second row in the ledger, if run twice.
+
+    Returns:
+        Its alembic.ini.
+    """
     scripts = Scripts(folder, gated(env))
     scripts.add("r1", 'op.execute("CREATE TABLE first ()")\n' + entry("r1"))
     scripts.add("r2", SECOND)
     scripts.add("r3", THIRD)
     scripts.add("r4", 'op.execute("CREATE TABLE fourth ()")\n' + entry("r4"))
-    return scripts
+    return scripts.config
 
 
 def entry(revision: str) -> str:

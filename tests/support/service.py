@@ -14,7 +14,6 @@ from typing import Any
 
 import httpx
 
-from tests.support.histories import Scripts
 from tests.support.sample import Outcome
 
 LEVELHEAD = Path(sys.executable).with_name("levelhead")
@@ -180,7 +179,7 @@ async def until(is_so: Callable[[], Awaitable[bool]], *, within: float = 20) -> 
 
 
 def write_site(
-    scripts: Scripts,
+    config: Path,
     targets: Mapping[str, str],
     *,
     control: str = "",
@@ -188,19 +187,19 @@ def write_site(
     schedule: Mapping[str, str] = SCHEDULE,
     more: str = "",
 ) -> Site:
-    """Write levelhead.toml beside *scripts*: *targets* are names and URLs.
+    """Write levelhead.toml beside alembic.ini at *config*: *targets* are names and URLs.
 
     *control*, *history* and *more* are lines of TOML: for these tables, and for the end.
     """
     tables = [
         f"[control]\n{control}",
         "[schedule]\nruns = 8\n" + "\n".join(f'{key} = "{it}"' for key, it in schedule.items()),
-        f'[[history]]\nname = "app"\nconfig = "{scripts.config}"\n{history}',
+        f'[[history]]\nname = "app"\nconfig = "{config}"\n{history}',
         *(
             f'[[target]]\nname = "{name}"\nhistory = "app"\nurl = "{url}"\nlock_timeout = "60s"'
             for name, url in targets.items()
         ),
         more,
     ]
-    (scripts.folder / "levelhead.toml").write_text("\n\n".join(tables))
-    return Site(scripts.folder)
+    (config.parent / "levelhead.toml").write_text("\n\n".join(tables))
+    return Site(config.parent)
