@@ -7,7 +7,6 @@ import json
 import os
 import signal
 from asyncio.subprocess import Process
-from collections import deque
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from typing import Any, TypeAlias
 
 from providers.errors import LevelheadError
 from sync.errors import RunnerLostError, RunnerTimeoutError
-from sync.plan.failures import failure
+from sync.plan.failures import failure, shortened
 from sync.scrub import scrub
 
-#: Lines of a runner's standard error that are kept, in case it ends without a word.
-KEPT_LINES = 20
+#: Bytes of a runner's standard error that are kept, in case it ends without a word.
+KEPT = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Conversation:
         self._history = history
         self._secrets = secrets
         self._heard = False
-        self._errors: deque[str] = deque(maxlen=KEPT_LINES)
+        self._errors = b""  #: the end of standard error
         self._drain = asyncio.create_task(self._read_errors())
 
     async def ask(self, request: Mapping[str, Any]) -> None:
@@ -131,18 +130,21 @@ class Conversation:
     async def _read_errors(self) -> None:
         """Keep standard error flowing, however much a script prints."""
         assert self._process.stderr is not None  # noqa: S101 - it was started with a pipe
-        rest = b""
-        while chunk := await self._process.stderr.read(65536):
-            *lines, rest = (rest + chunk)[-65536:].split(b"\n")
-            self._errors.extend(line.decode(errors="replace") for line in lines if line.strip())
+        while chunk := await self._process.stderr.read(KEPT):
+            self._errors = (self._errors + chunk)[-KEPT:]
 
     async def _lost(self) -> RunnerLostError:
         """Say how the runner ended."""
         code = await self._process.wait()
         await self._drain
         how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
-        last = "" if self._heard or not self._errors else f": {self._scrubbed(self._errors[-1])}"
+        last = "" if self._heard else self._last_line()
         return RunnerLostError(f"{self._subject}: the runner {how} without a word{last}")
+
+    def _last_line(self) -> str:
+        """Return the last line of standard error; it is cut out after the secrets are."""
+        lines = self._scrubbed(self._errors.decode(errors="replace")).split("\n")
+        return next((f": {shortened(line)}" for line in reversed(lines) if line.strip()), "")
 
     async def close(self) -> None:
         """End the runner and what it has started, whatever they are doing."""

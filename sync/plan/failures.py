@@ -16,6 +16,9 @@ from providers.errors import (
 from providers.redaction import redacted
 from sync.errors import MultipleHeadsError, ScriptError, UnknownRevisionError
 
+#: Characters of a runner's text that an error keeps.
+LONGEST = 300
+
 
 def failure(said: Mapping[str, Any], *, subject: str, history: str) -> LevelheadError:
     """Return the error that the runner's word ``failed`` means, its message redacted."""
@@ -27,7 +30,8 @@ def failure(said: Mapping[str, Any], *, subject: str, history: str) -> Levelhead
 def statement(said: Mapping[str, Any], target: str) -> LevelheadError:
     """The database refused a statement of a script."""
     names = said["objects"]
-    message = redacted(said["message"], code=said["code"], names=tuple(names.values()))
+    text = shortened(said["message"])
+    message = redacted(text, code=said["code"], names=tuple(names.values()))
     return StatementError(
         f"{message} ({said['error']})",
         target=target,
@@ -51,17 +55,17 @@ def lost(said: Mapping[str, Any], target: str) -> LevelheadError:
 
 def busy(said: Mapping[str, Any], target: str) -> LevelheadError:
     """Somebody else is migrating."""
-    return LockBusyError(said["message"], target=target)
+    return LockBusyError(shortened(said["message"]), target=target)
 
 
 def unreachable(said: Mapping[str, Any], target: str) -> LevelheadError:
     """The runner could not connect."""
-    return ConnectError(said["message"], target=target)
+    return ConnectError(shortened(said["message"]), target=target)
 
 
 def revision(said: Mapping[str, Any], history: str) -> LevelheadError:
     """The history does not have what was asked for."""
-    message = f"history {history}: {said['message']}; run levelhead check"
+    message = f"history {history}: {shortened(said['message'])}; run levelhead check"
     if "ultiple head" in said["message"]:
         return MultipleHeadsError(message)
     return UnknownRevisionError(message)
@@ -69,12 +73,21 @@ def revision(said: Mapping[str, Any], history: str) -> LevelheadError:
 
 def script(said: Mapping[str, Any], history: str) -> LevelheadError:
     """A script or env.py failed by itself."""
-    return ScriptError(redacted(said["message"], code=None, names=()), history=history)
+    message = redacted(shortened(said["message"]), code=None, names=())
+    return ScriptError(f"{message}{said['place']}", history=history)
 
 
 def plain(said: Mapping[str, Any], history: str) -> LevelheadError:
     """A script or env.py failed by itself, in words that can hold no row data."""
-    return ScriptError(said["message"], history=history)
+    return ScriptError(f"{shortened(said['message'])}{said['place']}", history=history)
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of *text*, on one line.
+
+    The runner does not do this: only a whole text has its secrets whole.
+    """
+    return " ".join(text.split())[:LONGEST]
 
 
 OF_THE_TARGET: Mapping[str, Callable[[Mapping[str, Any], str], LevelheadError]] = {

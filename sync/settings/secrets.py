@@ -21,6 +21,7 @@ def find_secrets(document: Document, urls: Iterable[SecretStr]) -> frozenset[str
     for key, texts in document.inserted.items():
         if key[0] == "history" and {"env", "attributes"}.intersection(key):
             found |= texts
+            found |= {line.strip() for text in texts for line in text.splitlines()}
             found |= {secret for text in texts for secret in _in_url(text)}
     return frozenset(found - {""})
 
@@ -37,3 +38,4 @@ def _in_url(text: str) -> Iterator[str]:
         yield password
         yield quote(password, safe="")
         yield quote_plus(password)
+        yield quote(password, safe=" +")  # as SQLAlchemy writes it

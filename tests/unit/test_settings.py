@@ -282,7 +282,7 @@ def test_environment_overrides(folder: Path) -> None:
 
 def test_secrets_are_known_and_hidden(folder: Path) -> None:
     """Every secret is in secrets(), in each spelling, and in no repr."""
-    (folder / "key").write_text("file-secret\n")
+    (folder / "key").write_text("file-secret\n and more\n")
     text = f"""
     [control]
     url = "postgresql://u:${{CONTROL}}@db/control"
@@ -303,8 +303,11 @@ def test_secrets_are_known_and_hidden(folder: Path) -> None:
     expected = {
         "con tr/ol",
         "con%20tr%2Fol",
+        "con tr%2Fol",
         "con+tr%2Fol",
+        "file-secret\n and more",
         "file-secret",
+        "and more",
         "attribute-secret",
         "postgresql://u:nested@db/x",
         "nested",

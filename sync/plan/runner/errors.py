@@ -1,8 +1,8 @@
 """What went wrong in a runner, in words that the service can store.
 
 A database error keeps its SQLSTATE, its primary message and the names of its error
-fields; the service redacts the message. An exception of a script keeps its class, its
-text and the place in the user's own files.
+fields; an exception of a script its class, its text and the place in the user's own
+files. Texts are said as they are: the service takes secrets and values out, then shortens.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
 HERE = str(Path(__file__).resolve().parent)
+
+#: Characters of a text that are said: many times what the service keeps.
+MOST = 10_000
+
 NAMES = ("schema_name", "table_name", "column_name", "constraint_name", "datatype_name")
 
 
@@ -40,13 +44,18 @@ class RefusedError(Exception):
     """The history's env.py or a script does something that levelhead does not allow."""
 
 
+#: Their texts say everything: they are ours, and Alembic's.
+OWN = (CommandError, RevisionError, RefusedError, LockBusyError, UnreachableError)
+
+
 def described(error: BaseException) -> dict[str, Any]:
     """Return the facts of *error* for the word ``failed``."""
     if isinstance(error, MovedError):
         return {"kind": "moved", "expected": error.expected, "found": error.found}
     if isinstance(error, DBAPIError) and error.orig is not None:
         return driver_error(error.orig, sql=error.statement, lost=error.connection_invalidated)
-    return {"kind": kind(error), "error": type(error).__name__, "message": text(error)}
+    where = "" if isinstance(error, (*OWN, SyntaxError)) else place(error)
+    return {"kind": kind(error), "message": text(error)[:MOST], "place": where}
 
 
 def kind(error: BaseException) -> str:
@@ -66,23 +75,16 @@ def kind(error: BaseException) -> str:
 
 
 def text(error: BaseException) -> str:
-    """Describe *error* in one line, with the place in the user's files where it arose."""
-    if isinstance(
-        error, (CommandError, RevisionError, RefusedError, LockBusyError, UnreachableError)
-    ):
-        return one_line(str(error))
+    """Say what *error* is."""
+    if isinstance(error, OWN):
+        return str(error)
     if isinstance(error, SystemExit):
-        return f"a script called sys.exit({error.code!r}){place(error)}"
+        return f"a script called sys.exit({error.code!r})"
     if isinstance(error, SyntaxError):
         name = Path(error.filename or "?").name
         return f"{type(error).__name__} in {name}, line {error.lineno}: {error.msg}"
-    said = one_line(str(error))
-    return f"{type(error).__name__}{': ' if said else ''}{said}{place(error)}"
-
-
-def one_line(message: str) -> str:
-    """Return the first 300 characters of *message* without line breaks."""
-    return " ".join(message.split())[:300]
+    said = str(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def place(error: BaseException) -> str:
@@ -108,7 +110,7 @@ def driver_error(raised: BaseException, *, sql: str | None, lost: bool) -> dict[
     return {
         "kind": "lost" if lost else "statement",
         "error": type(origin).__name__,
-        "message": one_line(primary(origin)),
+        "message": primary(origin)[:MOST],
         "code": getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None),
         "objects": {name: str(value) for name, value in names.items() if value},
         "sql": sql,

@@ -27,7 +27,8 @@ def facts_of(error: BaseException) -> dict[str, Any]:
         from .errors import described  # noqa: PLC0415 - imports Alembic, which may be missing
     except ImportError as missing:
         advice = "install alembic there, or see `python` of the history"
-        return {"kind": "plain", "message": f"{sys.executable}: {missing}; {advice}"}
+        message = f"{sys.executable}: {missing}; {advice}"
+        return {"kind": "plain", "message": message, "place": ""}
     return described(error)
 
 
