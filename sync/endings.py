@@ -17,6 +17,7 @@ from providers.errors import (
 )
 from providers.types import Heads, Target
 from sync.errors import (
+    ControlDatabaseError,
     LeaseLostError,
     MultipleHeadsError,
     RunnerLostError,
@@ -34,7 +35,13 @@ from sync.store.runs import RunChange
 from sync.store.targets import TargetState
 
 #: After these nobody knows yet how far a run came; whoever runs next finds out.
-UNFINISHED = (ConnectionLostError, RunnerLostError, LeaseLostError, asyncio.CancelledError)
+UNFINISHED = (
+    ConnectionLostError,
+    RunnerLostError,
+    LeaseLostError,
+    ControlDatabaseError,
+    asyncio.CancelledError,
+)
 
 #: After these the clock tries again by itself, later and later.
 PASSING = (ConnectError, LockBusyError, AccessDeniedError, StampConflictError, *UNFINISHED)
