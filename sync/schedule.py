@@ -6,10 +6,12 @@ at everything anew.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import cast
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
@@ -29,11 +31,12 @@ async def ticking(
     """Call *sweep* at once and then as *schedule* says, for as long as the block lasts.
 
     A sweep that is still going when the next is due is not started twice; ticks that were
-    missed meanwhile become one.
+    missed meanwhile become one. A sweep that is still going at the end is cancelled.
     """
     scheduler = AsyncIOScheduler(timezone=UTC)
+    going: set[asyncio.Task[None]] = set()
     scheduler.add_job(
-        guarded(sweep),
+        guarded(sweep, going),
         trigger(schedule),
         next_run_time=datetime.now(UTC),
         coalesce=True,
@@ -45,6 +48,8 @@ async def ticking(
         yield
     finally:
         scheduler.shutdown(wait=False)
+        if going:  # APScheduler has cancelled it, and does not wait
+            await asyncio.wait(going)
 
 
 def trigger(schedule: Schedule) -> BaseTrigger:
@@ -58,13 +63,23 @@ def trigger(schedule: Schedule) -> BaseTrigger:
     return IntervalTrigger(seconds=schedule.every.total_seconds(), jitter=jitter, timezone=UTC)
 
 
-def guarded(sweep: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
-    """Return *sweep* so that its failure is logged in one line, and the clock goes on."""
+def guarded(
+    sweep: Callable[[], Awaitable[object]], going: set[asyncio.Task[None]]
+) -> Callable[[], Awaitable[None]]:
+    """Return *sweep* so that its failure is logged in one line, and the clock goes on.
+
+    Its task is in *going* for as long as it lasts.
+    """
 
     async def tick() -> None:
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        going.add(task)
+        task.add_done_callback(going.discard)
         try:
             await sweep()
         except LevelheadError as error:
             logger.error("sweep: %s", error)  # noqa: TRY400 - one line for people, no traceback
+        except asyncio.CancelledError:
+            return  # the clock was stopped; APScheduler would log that as an error of ours
 
     return tick

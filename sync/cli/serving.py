@@ -63,6 +63,8 @@ def start_logging(settings: Settings) -> None:
     handler.setFormatter(ScrubbingFormatter(LOG_FORMAT, settings.secrets()))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("levelhead").setLevel(logging.INFO)
+    # A sweep that lasts longer than from one tick to the next is no news.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
@@ -114,7 +115,8 @@ class Store:
                 await connection.begin()
             yield connection
         finally:
-            await connection.close()
+            # A connection whose return is cut short is lost to the pool, with a traceback.
+            await asyncio.shield(connection.close())
 
     async def now(self, connection: AsyncConnection) -> datetime:
         """Return the time by the control database's clock, aware and in UTC."""
