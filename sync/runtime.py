@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from providers.errors import ConfigError
 from providers.types import Target
 from sync.checks import Checks
 from sync.engine import Engine
 from sync.events.chain import Draft, Event
 from sync.events.kinds import Kind
-from sync.events.log import EventLog
+from sync.events.log import Batch, EventLog
 from sync.histories import Histories, RecordedHistories
 from sync.history import Graph
 from sync.lease import Leases
@@ -225,10 +226,7 @@ class Runtime:
             ConfigError: A token of this name exists, or existed.
         """
         async with self._engine.log.writing() as batch:
-            key = await tokens.create(batch.connection, name, role, now=now())
-            data = {"name": name, "role": role}
-            await batch.append(Draft(kind=Kind.TOKEN_CREATED, actor=actor, data=data))
-        return key
+            return await new_token(batch, name, role, actor=actor)
 
     async def tokens(self) -> tuple[Token, ...]:
         """Return every token, revoked ones too, by name."""
@@ -250,12 +248,16 @@ class Runtime:
 
         Returns:
             The file, readable for its owner alone; None where a token exists already.
+
+        Raises:
+            ConfigError: The file cannot be written; there is no token then.
         """
         if await self.tokens():
             return None
         file = self.settings.control.token_file
-        key = await self.create_token("first", Role.ADMIN, actor="service")
-        write_private(file, key + "\n")
+        async with self._engine.log.writing() as batch:
+            key = await new_token(batch, "first", Role.ADMIN, actor="service")
+            write_private(file, key + "\n")  # before COMMIT: a key that nobody has is no use
         return file
 
     async def record_service(self, kind: Kind, **facts: str) -> None:
@@ -331,9 +333,27 @@ def holder_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
 
 
+async def new_token(batch: Batch, name: str, role: Role, *, actor: str) -> str:
+    """Create a token in the transaction of *batch*, and return its key."""
+    key = await tokens.create(batch.connection, name, role, now=now())
+    data = {"name": name, "role": role}
+    await batch.append(Draft(kind=Kind.TOKEN_CREATED, actor=actor, data=data))
+    return key
+
+
 def write_private(file: Path, text: str) -> None:
-    """Write *text* to *file*, readable for its owner alone."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened_file:
-        os.fchmod(descriptor, 0o600)
-        opened_file.write(text)
+    """Write *text* to *file*, readable for its owner alone.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened_file:
+            os.fchmod(descriptor, 0o600)
+            opened_file.write(text)
+    except OSError as error:
+        raise ConfigError(
+            f"token file {file}: {(error.strerror or 'cannot be written').lower()}; "
+            "set token_file of [control]"
+        ) from None

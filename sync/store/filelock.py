@@ -40,7 +40,10 @@ def hold(path: Path, facts: Holder) -> Iterator[None]:
     with _opened(_lock_file(path), os.O_RDWR | os.O_CREAT) as file:
         if not _locked(file, fcntl.LOCK_EX):
             raise ControlDatabaseBusyError(_refusal(path, _read(file)))
-        _write(file, json.dumps(asdict(facts)))
+        try:
+            _write(file, json.dumps(asdict(facts)))
+        except OSError as error:
+            raise ControlDatabaseError(f"{_lock_file(path)}: {error.strerror}") from None
         try:
             yield
         finally:
