@@ -68,19 +68,22 @@ class Site:
         process = await self.start("serve", "--port", "0")
         assert process.stdout is not None
         assert process.stderr is not None
-        log = asyncio.create_task(process.stderr.read())
+        log = bytearray()
+        listening = asyncio.create_task(listen(process.stderr, log))
         try:
             async with asyncio.timeout(30):
                 said = (await process.stdout.readline()).decode().strip()
             if not said.startswith(SAID):
-                raise AssertionError((await log).decode())
+                await listening
+                raise AssertionError(log.decode())
             async with httpx.AsyncClient(
                 base_url=f"{said.removeprefix(SAID)}/api/v1", trust_env=False, timeout=30
             ) as client:
                 yield Service(self, process, client, log)
         finally:
             await ended(process)
-            (self.folder / "service.log").write_bytes(await log)
+            await listening
+            (self.folder / "service.log").write_bytes(log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,22 @@ class Service:
     site: Site
     process: asyncio.subprocess.Process
     client: httpx.AsyncClient
-    log: asyncio.Task[bytes]  #: all that it wrote to stderr, once it has ended
+    log: bytearray  #: all that it has written to stderr so far
+
+    def lines(self) -> list[str]:
+        """Return what it has said on stderr so far."""
+        return self.log.decode().splitlines()
+
+    async def has_said(self, text: str) -> None:
+        """Wait until it says something on stderr."""
+
+        async def is_so() -> bool:
+            return text in self.log.decode()
+
+        try:
+            await until(is_so)
+        except TimeoutError:
+            raise AssertionError(self.log.decode()) from None
 
     async def get(self, path: str, **query: str | int) -> Any:  # noqa: ANN401 - any JSON
         """Return what the API answers."""
@@ -162,6 +180,12 @@ class Service:
 def last(found: list[dict[str, Any]]) -> int:
     """Return the sequence number of the last of *found*; 0 where there is none."""
     return int(found[-1]["sequence"]) if found else 0
+
+
+async def listen(source: asyncio.StreamReader, heard: bytearray) -> None:
+    """Write down what a process says, to its end."""
+    while said := await source.read(65536):
+        heard += said
 
 
 async def ended(process: asyncio.subprocess.Process) -> None:
