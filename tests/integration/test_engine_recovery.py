@@ -226,6 +226,8 @@ async def test_what_nobody_can_tell_is_a_persons(
             "target, put it right, then levelhead stamp db-1 REVISION"
         )
         assert (await found(runtime)).state is RunState.INTERRUPTED
+        (step,) = await events(runtime, kind="step.resolved")
+        assert step.data["outcome"] == "unknown"
         seen = len(await events(runtime))
         assert await swept(runtime) == ()
         assert len(await events(runtime)) == seen
@@ -273,13 +275,13 @@ TERMINATED = """
 async def test_a_lease_that_went_to_another_service(
     scripts: Scripts, url: str, control_url: str
 ) -> None:
-    """Whoever lost its lease does nothing more: the act it asked for does not happen."""
-    scripts.add("a1", 'op.execute("CREATE TABLE a1 AS SELECT 1 AS id FROM pg_sleep(1)")')
-    async with opened_runtime(settings_for(scripts, [url], control=control_url)) as runtime:
+    """Whoever lost its lease stops within a heartbeat, in the middle of a statement too."""
+    scripts.add("a1", 'op.execute("CREATE TABLE a1 AS SELECT 1 AS id FROM pg_sleep(60)")')
+    settings = settings_for(scripts, [url], control=control_url, lease="600ms")
+    async with opened_runtime(settings) as runtime, asyncio.timeout(30):
         rollout = await runtime.request(Order(Verb.SYNC), Selection(), actor="ada")
-        async with asyncio.timeout(20):
-            while "step.started" not in await kinds(runtime):  # noqa: ASYNC110 - its own pace
-                await asyncio.sleep(0.02)
+        while "step.started" not in await kinds(runtime):  # noqa: ASYNC110 - its own pace
+            await asyncio.sleep(0.02)
         async with runtime._engine.store.writing() as connection:
             await connection.exec_driver_sql(
                 "UPDATE leases SET holder = 'another', token = token + 1"

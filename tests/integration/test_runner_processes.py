@@ -11,10 +11,10 @@ import pytest
 
 from providers.types import Target
 from sync.model import Order, Verb
-from sync.plan.conversation import About
+from sync.plan.conversation import About, Failed
 from sync.plan.processes import Runners
 from sync.settings import Settings
-from tests.support.engine import at, query, settings_for, tables
+from tests.support.engine import at, execute, query, settings_for, tables
 from tests.support.histories import Scripts
 
 TELLS = """
@@ -94,6 +94,25 @@ async def test_nothing_happens_before_it_is_told_to(scripts: Scripts, url: str) 
     scripts.add_tables("a1")
     assert await migrated(settings_for(scripts, [url]), stop_at="run") == ["run"]
     assert await tables(url) == set()
+
+
+async def test_a_target_that_moved_meanwhile_is_left_alone(scripts: Scripts, url: str) -> None:
+    """Each step requires the heads that the plan starts from, in its own transaction."""
+    scripts.add_tables("a1", "a2")
+    settings = settings_for(scripts, [url])
+    runners = Runners(timeout=settings.schedule.script_timeout, secrets=())
+    async with runners.migrate(
+        settings.histories["app"], settings.targets["db-1"], Order(Verb.SYNC), at()
+    ) as talk:
+        await talk.hear()
+        await execute(url, "CREATE TABLE alembic_version (version_num text)")
+        await execute(url, "INSERT INTO alembic_version VALUES ('a1')")
+        await talk.go("ticket")
+        while isinstance(word := await talk.hear(), About):
+            await talk.go("ticket")
+    assert isinstance(word, Failed)
+    assert str(word.error) == ("db-1: expected heads [], found ['a1']; run levelhead status db-1")
+    assert await tables(url) == {"alembic_version"}
 
 
 async def test_no_commit_before_it_is_told_to(scripts: Scripts, url: str) -> None:
