@@ -21,6 +21,9 @@ from sync.scrub import scrub
 #: Bytes of a runner's standard error that are kept, in case it ends without a word.
 KEPT = 65536
 
+#: Seconds to wait for the end of standard error when the runner has ended.
+PATIENCE = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -136,7 +139,7 @@ class Conversation:
     async def _lost(self) -> RunnerLostError:
         """Say how the runner ended."""
         code = await self._process.wait()
-        await self._drain
+        await self._drained()
         how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
         last = "" if self._heard else self._last_line()
         return RunnerLostError(f"{self._subject}: the runner {how} without a word{last}")
@@ -152,7 +155,12 @@ class Conversation:
             with suppress(ProcessLookupError):  # it may be ending by itself
                 os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
-        await self._drain
+        await self._drained()
+
+    async def _drained(self) -> None:
+        """Wait for the last of standard error, but not for whoever else holds it open."""
+        await asyncio.wait({self._drain}, timeout=PATIENCE)
+        self._drain.cancel()
 
     def overdue(self, limit: timedelta) -> RunnerTimeoutError:
         """Return the error for a runner that took longer than *limit*."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -59,6 +61,13 @@ import sys
 for _ in range(100):
     print("x" * 50_000)
     print("y" * 50_000, file=sys.stderr)
+op.create_table("whole")
+"""
+LEAVES_A_PROCESS = """
+import subprocess
+
+process = subprocess.Popen(["sleep", "20"], start_new_session=True)
+open("left", "w").write(str(process.pid))
 op.create_table("whole")
 """
 SECOND_CONNECTION = """
@@ -191,6 +200,15 @@ async def test_a_script_that_prints_megabytes(scripts: Scripts, url: str) -> Non
     scripts.add("a1", PRINTS)
     assert await run_of(scripts, url) == (RunState.SUCCEEDED, None)
     assert await tables(url) == {"alembic_version", "whole"}
+
+
+async def test_a_script_that_leaves_a_process_behind(scripts: Scripts, url: str) -> None:
+    """A process that holds the runner's output open does not hold the run."""
+    scripts.add("a1", LEAVES_A_PROCESS)
+    async with asyncio.timeout(10):
+        assert await run_of(scripts, url) == (RunState.SUCCEEDED, None)
+    assert is_alive(scripts.folder / "left")
+    os.kill(int((scripts.folder / "left").read_text()), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
