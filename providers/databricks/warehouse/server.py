@@ -1,0 +1,120 @@
+"""A running warehouse in this process: database, sessions, threads and a port."""
+
+from __future__ import annotations
+
+import fcntl
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from providers.databricks.warehouse.faults import Faults
+from providers.databricks.warehouse.operations import Operations
+from providers.databricks.warehouse.session import Engine
+from providers.databricks.warehouse.statements import StatementLog
+from providers.databricks.warehouse.storage import Storage
+from providers.databricks.warehouse.wire import Front, HttpServer
+
+#: The id of the one warehouse, which ends its HTTP path.
+WAREHOUSE_ID = "local"
+
+
+class WarehouseError(Exception):
+    """A warehouse could not be started; the message is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files in PEM form that make the warehouse speak https."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a warehouse is started with."""
+
+    token: str = field(repr=False)
+    directory: Path | None = None  #: where it keeps everything; None: in memory
+    port: int = 0  #: 0: a free one
+    tls: Tls | None = None  #: None: plain http
+    catalogs: tuple[str, ...] = ("main",)  #: those of a new warehouse; the first is the default
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A warehouse that takes requests."""
+
+    port: int
+    faults: Faults
+
+
+@contextmanager
+def serving(
+    options: Options, *, clock: Callable[[], datetime], monotonic: Callable[[], float]
+) -> Iterator[Running]:
+    """Run a warehouse in threads of this process for the block.
+
+    Raises:
+        WarehouseError: The directory is in use, or the port is taken.
+    """
+    with _directory(options.directory) as directory:
+        storage = Storage(directory, options.catalogs)
+        try:
+            log = StatementLog(storage, clock)
+            operations = Operations(Engine(storage, log, clock), options.catalogs[0], monotonic)
+            with _listening(options, operations, log) as port:
+                yield Running(port, operations.faults)
+            log.close()
+        finally:
+            storage.close()
+
+
+@contextmanager
+def _listening(options: Options, operations: Operations, log: StatementLog) -> Iterator[int]:
+    front = Front(WAREHOUSE_ID, options.token, operations, log)
+    try:
+        server = HttpServer(options.port, front, _context(options.tls))
+    except OSError as error:
+        operations.close()
+        raise WarehouseError(f"port {options.port}: {error.strerror or error}") from error
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.close()
+        thread.join()
+        operations.close()
+
+
+def _context(tls: Tls | None) -> ssl.SSLContext | None:
+    if tls is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls.certificate, tls.key)
+    return context
+
+
+@contextmanager
+def _directory(directory: Path | None) -> Iterator[Path | None]:
+    """Keep other warehouses out of *directory* for the block."""
+    if directory is None:
+        yield None
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        _lock(lock, directory)
+        yield directory
+
+
+def _lock(lock: IO[str], directory: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise WarehouseError(f"{directory}: another warehouse uses this directory") from error
