@@ -374,6 +374,7 @@ class EventFilter(Question):
     kind: Kind | None = None
     actor: str | None = Field(None, examples=["token:anna"])
     run: str | None = Field(None, description="Id of a run.")
+    revision: str | None = Field(None, description="Of a history.")
     since: AwareDatetime | None = Field(None, description="Inclusive, with a time zone.")
     until: AwareDatetime | None = Field(None, description="Exclusive, with a time zone.")
     after: int = Field(0, ge=0, le=2**63 - 1, description="Only those with a higher sequence.")

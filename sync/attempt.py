@@ -135,7 +135,7 @@ class Attempt:
 
     async def _settle(self, session: Session, journal: Journal, graph: Graph) -> Settlement:
         """Settle what earlier runs left in doubt, and close their records."""
-        settled = await settle(session, journal, self.engine.log, graph, self.target.name)
+        settled = await settle(session, journal, graph, self.target.name)
         now = self.engine.clock()
         async with self.engine.log.writing() as batch:
             for orphan in filter(self._closes, await runs.open_runs(batch.connection)):

@@ -6,6 +6,7 @@ PlanError                      the history cannot give the path that was asked f
   UnknownRevisionError         no such revision in the history, or an ambiguous one
   MultipleHeadsError           the history has several heads: merge them, or say which
   PlanStaleError               the target moved since the plan was made: plan again
+  PlanChangedError             the scripts changed in the middle of it: put it right by hand
 RunError                       the run cannot go on
   LeaseLostError               another service has taken the target over: leave it alone
   StatementInDoubtError        nobody can tell what a statement did: a person must look
@@ -54,6 +55,10 @@ class MultipleHeadsError(PlanError):
 
 class PlanStaleError(PlanError):
     """The target is no longer where the plan starts from."""
+
+
+class PlanChangedError(PlanError):
+    """What would be sent is no longer what was sent, or approved, before."""
 
 
 class RunError(LevelheadError):

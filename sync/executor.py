@@ -16,7 +16,7 @@ from sync.errors import RunError
 from sync.journal import Journal
 from sync.model import Order
 from sync.plan.canonical import plain, plan_of
-from sync.plan.conversation import About, Conversation, End, Failed, Word
+from sync.plan.conversation import About, Conversation, End, Failed, Sent, Word
 from sync.plan.model import Plan
 from sync.plan.processes import Runners, steps_of
 from sync.settings import History
@@ -75,7 +75,7 @@ async def attend(
     async with journal.action(
         about.noun, revision=about.revision, sqls=about.sqls, **facts
     ) as action:
-        await talk.go(action.ticket)
+        await talk.go(action.ticket, await standing(journal, about))
         while isinstance(word := await talk.hear(), About):
             await attend_inner(talk, journal, word)
         if isinstance(word, Failed):
@@ -83,6 +83,13 @@ async def attend(
         if isinstance(word, End):
             raise RunError(f"the runner ended in the middle of {about.noun}")
         action.note(**word.facts)
+
+
+async def standing(journal: Journal, about: About) -> tuple[Sent, ...]:
+    """Return what stands already of the step that is about to begin; of other acts, nothing."""
+    if about.noun != "step" or about.revision is None:
+        return ()
+    return await journal.applied(about.revision, frozenset(about.facts["after"]))
 
 
 async def attend_inner(talk: Conversation, journal: Journal, about: About) -> None:

@@ -17,16 +17,21 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.errors import ConnectionLostError, LevelheadError, StatementError
-from providers.types import Outcome
+from providers.types import Heads, Outcome
 from sync.errors import AuditError, RunnerLostError
 from sync.events.chain import JSON, Draft, Event
 from sync.events.kinds import Kind
 from sync.events.log import EventLog, event_from
 from sync.lease import Lease, Leases
-from sync.model import Run
+from sync.model import EventQuery, Run
+from sync.plan.conversation import Sent
+from sync.resume import made_final
 from sync.store import statements
 from sync.store.engine import Store
 from sync.store.tables import events, intents
+
+#: More events than a step has.
+EVERY = 1_000_000
 
 #: After these nobody knows yet what became of the act.
 _DOUBTFUL = (ConnectionLostError, RunnerLostError)
@@ -139,6 +144,17 @@ class Journal:
             begun = [event_from(row) for row in found]
             kept = await statements.texts(connection, chain.from_iterable(map(_digests, begun)))
         return tuple(_doubt(intent, kept) for intent in begun)
+
+    async def applied(self, revision: str, after: Heads) -> tuple[Sent, ...]:
+        """Return what earlier runs made final of a step that leads to *after*, in order.
+
+        Empty where the step was never begun, reached its end, or was settled by a person.
+        """
+        target = self._run.target
+        stamps = EventQuery(target=target, kind=Kind.STAMP_SUCCEEDED, limit=EVERY)
+        last = max((event.sequence for event in await self._log.page(stamps)), default=0)
+        told = EventQuery(target=target, revision=revision, after=last, limit=EVERY)
+        return made_final(await self._log.page(told), after)
 
     def _draft(self, noun: str, end: str, ticket: str, revision: str | None) -> Draft:
         return Draft(

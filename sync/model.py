@@ -155,6 +155,7 @@ class EventQuery:
     kind: str | None = None
     actor: str | None = None
     run: str | None = None
+    revision: str | None = None
     since: datetime | None = None  #: inclusive
     until: datetime | None = None  #: exclusive
 

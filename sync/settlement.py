@@ -12,14 +12,8 @@ from typing import cast
 
 from providers.base import Session
 from providers.types import Heads, Outcome, Statement
-from sync.events.kinds import Kind
-from sync.events.log import EventLog
 from sync.history import Graph, ancestors
 from sync.journal import Doubt, Journal
-from sync.model import EventQuery
-
-#: More events than a run has.
-EVERY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +25,7 @@ class Settlement:
     unknown: tuple[Doubt, ...]  #: what nobody can tell; innermost act first
 
 
-async def settle(
-    session: Session, journal: Journal, log: EventLog, graph: Graph, target: str
-) -> Settlement:
+async def settle(session: Session, journal: Journal, graph: Graph, target: str) -> Settlement:
     """Resolve what earlier runs left in doubt on *target*; each resolution is an event.
 
     The caller holds the target's lock, so that nothing of it is still going on.
@@ -42,7 +34,7 @@ async def settle(
     reached: set[str] = set()
     unknown: list[Doubt] = []
     for doubt in reversed(await journal.doubts(target)):  # inner acts before those around them
-        outcome = await verdict(doubt, session, log, heads, graph)
+        outcome = await verdict(doubt, session, heads, graph)
         if is_around(doubt, unknown):
             outcome = Outcome.UNKNOWN
         await journal.resolve(doubt, outcome)
@@ -68,9 +60,7 @@ def is_around(step: Doubt, unknown: Sequence[Doubt]) -> bool:
     return step.noun == "step" and (step.run, step.revision) in inner
 
 
-async def verdict(
-    doubt: Doubt, session: Session, log: EventLog, heads: Heads, graph: Graph
-) -> Outcome:
+async def verdict(doubt: Doubt, session: Session, heads: Heads, graph: Graph) -> Outcome:
     """Tell what became of one act."""
     if took_effect(doubt, heads, graph):
         return Outcome.APPLIED
@@ -79,18 +69,7 @@ async def verdict(
         return await session.resolve(statement, ticket=doubt.ticket)
     if doubt.noun == "transaction" and not doubt.facts["stamped"]:
         return Outcome.UNKNOWN  # it ends in the middle of a revision: the version table is silent
-    if doubt.noun == "step" and await left_something(doubt, log):
-        return Outcome.UNKNOWN  # a part of it stands for good
     return Outcome.ABSENT
-
-
-async def left_something(step: Doubt, log: EventLog) -> bool:
-    """Tell whether a part of a step that did not reach its end was committed."""
-    for kind in (Kind.STATEMENT_SUCCEEDED, Kind.TRANSACTION_SUCCEEDED):
-        committed = await log.page(EventQuery(run=step.run, kind=kind, limit=EVERY))
-        if any(event.revision == step.revision for event in committed):
-            return True
-    return False
 
 
 def took_effect(doubt: Doubt, heads: Heads, graph: Graph) -> bool:

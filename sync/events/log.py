@@ -214,6 +214,7 @@ def _conditions(query: EventQuery) -> list[ColumnElement[bool]]:
         events.c.kind: query.kind,
         events.c.actor: query.actor,
         events.c.run: query.run,
+        events.c.revision: query.revision,
     }
     conditions = [column == value for column, value in wanted.items() if value is not None]
     conditions.append(events.c.sequence > query.after)

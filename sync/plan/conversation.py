@@ -7,7 +7,7 @@ import json
 import os
 import signal
 from asyncio.subprocess import Process
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +23,10 @@ KEPT = 65536
 
 #: Seconds to wait for the end of standard error when the runner has ended.
 PATIENCE = 1.0
+
+
+#: A statement as it is compared: sha256 of its text, and of its parameters if it has any.
+Sent: TypeAlias = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,13 @@ class Conversation:
         except ConnectionError as error:
             raise await self._lost() from error
 
-    async def go(self, ticket: str) -> None:
-        """Let the runner do what it was about to do; *ticket* goes with it."""
-        await self.ask({"say": "go", "ticket": ticket})
+    async def go(self, ticket: str, applied: Sequence[Sent] = ()) -> None:
+        """Let the runner do what it was about to do.
+
+        *ticket* goes with what it sends. What of a step was *applied* by an earlier run is
+        not sent again.
+        """
+        await self.ask({"say": "go", "ticket": ticket, "applied": applied})
 
     async def hear(self) -> Word:
         """Wait for the runner's next word.

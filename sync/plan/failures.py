@@ -14,7 +14,7 @@ from providers.errors import (
     StatementError,
 )
 from providers.redaction import redacted
-from sync.errors import MultipleHeadsError, ScriptError, UnknownRevisionError
+from sync.errors import MultipleHeadsError, PlanChangedError, ScriptError, UnknownRevisionError
 
 #: Characters of a runner's text that an error keeps.
 LONGEST = 300
@@ -90,12 +90,21 @@ def shortened(text: str) -> str:
     return " ".join(text.split())[:LONGEST]
 
 
+def resume(said: Mapping[str, Any], target: str) -> LevelheadError:
+    """A half-applied step cannot go on: its script sends something else now."""
+    return PlanChangedError(
+        f"{target}: {said['message']}; put the target right by hand, then "
+        f"levelhead stamp {target} REVISION"
+    )
+
+
 OF_THE_TARGET: Mapping[str, Callable[[Mapping[str, Any], str], LevelheadError]] = {
     "statement": statement,
     "moved": moved,
     "lost": lost,
     "busy": busy,
     "unreachable": unreachable,
+    "resume": resume,
 }
 OF_THE_HISTORY: Mapping[str, Callable[[Mapping[str, Any], str], LevelheadError]] = {
     "revision": revision,

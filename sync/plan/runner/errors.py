@@ -32,6 +32,16 @@ class MovedError(Exception):
         self.found = found
 
 
+class ResumeError(Exception):
+    """A script does not send again what an earlier run of it had made final."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"an earlier run stopped in the middle of revision {revision}, and the script does "
+            "not send the same again"
+        )
+
+
 class LockBusyError(Exception):
     """Somebody else held the migration lock for as long as the runner may wait."""
 
@@ -45,7 +55,14 @@ class RefusedError(Exception):
 
 
 #: Their texts say everything: they are ours, and Alembic's.
-OWN = (CommandError, RevisionError, RefusedError, LockBusyError, UnreachableError)
+OWN = (
+    CommandError,
+    RevisionError,
+    RefusedError,
+    ResumeError,
+    LockBusyError,
+    UnreachableError,
+)
 
 
 def described(error: BaseException) -> dict[str, Any]:
@@ -65,6 +82,8 @@ def kind(error: BaseException) -> str:
     """
     if isinstance(error, LockBusyError):
         return "busy"
+    if isinstance(error, ResumeError):
+        return "resume"
     if isinstance(error, UnreachableError):
         return "unreachable"
     if isinstance(error, RevisionError) or isinstance(error.__cause__, RevisionError):

@@ -2,127 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
-from .connection import Guard, connect, engine_like
-from .errors import RefusedError, described, driver_error
+from .connection import connect, engine_like
+from .errors import RefusedError
+from .guard import VersionGuard, guard_for
 from .history import Step, path, revisions
+from .journal import Journal
 from .pipe import Pipe
-
-READS = ("select", "show")
-
-
-class Journal:
-    """Tells the service what is sent: each COMMIT with its statements, and what commits alone."""
-
-    def __init__(self, pipe: Pipe, engine: Engine) -> None:
-        self.pipe = pipe
-        self.step: dict[str, Any] | None = None  #: whose statements are being sent
-        self.stamped = False  #: the open transaction moves the version table
-        self.pending: list[tuple[str, str | None]] = []  #: sent in the open transaction
-        self.dialect = dialect = engine.dialect
-        self._commit, self._rollback = dialect.do_commit, dialect.do_rollback
-        dialect.do_commit = self.commit  # type: ignore[method-assign]  # no event brackets COMMIT
-        dialect.do_rollback = self.rollback  # type: ignore[method-assign]
-        for name in ("do_execute", "do_executemany", "do_execute_no_params"):
-            event.listen(engine, name, getattr(self, name))
-
-    def do_execute(self, cursor: Any, sql: str, parameters: Any, context: Any) -> bool:  # noqa: ANN401 - drivers' objects
-        """Send one statement in place of SQLAlchemy."""
-        return self.send(cursor, sql, parameters, context, context.dialect.do_execute)
-
-    def do_executemany(self, cursor: Any, sql: str, parameters: Any, context: Any) -> bool:  # noqa: ANN401 - drivers' objects
-        """Send one statement for many rows in place of SQLAlchemy."""
-        return self.send(cursor, sql, parameters, context, context.dialect.do_executemany)
-
-    def do_execute_no_params(self, cursor: Any, sql: str, context: Any) -> bool:  # noqa: ANN401 - drivers' objects
-        """Send one bare statement in place of SQLAlchemy."""
-
-        def act(cursor: Any, sql: str, _: None, context: Any) -> None:  # noqa: ANN401 - drivers' objects
-            context.dialect.do_execute_no_params(cursor, sql, context)
-
-        return self.send(cursor, sql, None, context, act)
-
-    def send(self, cursor: Any, sql: str, parameters: Any, context: Any, act: Any) -> bool:  # noqa: ANN401 - drivers' objects
-        """Send a statement; announce it first where nothing can roll it back."""
-        parameters_digest = digest(parameters)
-        if commits_alone(context.root_connection) and not sql.lower().startswith(READS):
-            with self.pipe.act(
-                "statement",
-                describe=self.describe(context.root_connection.connection, sql),
-                sqls=[sql],
-                parameters=[parameters_digest],
-                **(self.step or {}),
-            ) as ticket:
-                act(cursor, f"/* levelhead:{ticket} */ {sql}", parameters, context)
-        else:
-            act(cursor, sql, parameters, context)
-            self.pending.append((sql, parameters_digest))
-        return True
-
-    def commit(self, dbapi_connection: Any) -> None:  # noqa: ANN401 - a driver's object
-        """Announce a COMMIT with all that it makes final, then send it."""
-        if self.step is None or not self.pending:
-            # Between steps only the version table is made: the run's own intent covers it,
-            # and what was sent is told with the first step.
-            self._commit(dbapi_connection)
-            return
-        sent, self.pending = self.pending, []
-        with self.pipe.act(
-            "transaction",
-            describe=self.describe(dbapi_connection, None),
-            sqls=[sql for sql, _ in sent],
-            parameters=[parameters for _, parameters in sent],
-            stamped=self.stamped,
-            **self.step,
-        ):
-            self._commit(dbapi_connection)
-        self.stamped = False
-
-    def describe(
-        self,
-        dbapi_connection: Any,  # noqa: ANN401 - a driver's object
-        sql: str | None,
-    ) -> Callable[[BaseException], dict[str, Any]]:
-        """Return how errors are told here, where SQLAlchemy has not wrapped the driver's yet."""
-
-        def told(error: BaseException) -> dict[str, Any]:
-            if self.dialect.dbapi and isinstance(error, self.dialect.dbapi.Error):
-                lost = self.dialect.is_disconnect(error, dbapi_connection, None)
-                return driver_error(error, sql=sql, lost=lost)
-            return described(error)
-
-        return told
-
-    def note_stamp(self, **_: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
-        """Be told by Alembic that the version table was moved in the open transaction."""
-        self.stamped = True
-
-    def rollback(self, dbapi_connection: Any) -> None:  # noqa: ANN401 - a driver's object
-        """Forget what a rollback undoes."""
-        self.pending, self.stamped = [], False
-        self._rollback(dbapi_connection)
-
-
-def commits_alone(connection: Connection) -> bool:
-    """Tell whether the driver's connection commits each statement by itself."""
-    return bool(getattr(connection.connection.dbapi_connection, "autocommit", True))
-
-
-def digest(parameters: Any) -> str | None:  # noqa: ANN401 - whatever a driver takes
-    """Return the sha256 of a statement's parameters; None where it has none."""
-    if not parameters:
-        return None
-    return hashlib.sha256(repr(parameters).encode()).hexdigest()
 
 
 class Migration:
@@ -137,7 +31,7 @@ class Migration:
         self.script = script
         self.connection: Connection | None = None
         self.journal: Journal | None = None
-        self.guard: Guard | None = None
+        self.guard: VersionGuard | None = None
         self.chosen: list[Step] = []
         self.way: list[dict[str, Any]] = []
         self.heads: list[str] = []  #: as they were read back at the end
@@ -205,7 +99,7 @@ class Migration:
         if self.connection is None:
             engine = engine_like(given, self.request["url"])
             self.connection = connect(engine)
-            self.guard = Guard(
+            self.guard = guard_for(
                 self.connection,
                 self.request["version_table"],
                 self.request["version_table_schema"],
@@ -216,7 +110,7 @@ class Migration:
             self.journal = Journal(self.pipe, engine)
         return translated(self.connection, given)
 
-    def announce(self, guard: Guard) -> None:
+    def announce(self, guard: VersionGuard) -> None:
         """Announce the run with its path.
 
         Raises:
@@ -240,15 +134,15 @@ class Migration:
                 "env.py must call context.configure() and then context.run_migrations() just once"
             )
         for step, facts in zip(self.chosen, self.way):  # noqa: B905 - Python 3.9 too
-            self.pipe.announce("step", **facts)
-            self.journal.step = facts
+            self.journal.begin(facts, self.pipe.announce("step", **facts)["applied"])
             guarded(step, self.guard, facts["before"])
             yield step
-            self.journal.step = None
+            self.journal.end()
+            self.guard.confirm(facts["after"])
             self.pipe.say("done", facts={})
         self.finish(self.guard)
 
-    def finish(self, guard: Guard) -> None:
+    def finish(self, guard: VersionGuard) -> None:
         """Read the heads back, give the lock back, and say that the run is over."""
         self.heads, self.ended = guard.heads(), True
         guard.commit()
@@ -256,7 +150,7 @@ class Migration:
         self.pipe.say("done", facts={"heads": self.heads})
 
 
-def guarded(step: Step, guard: Guard, before: list[str]) -> None:
+def guarded(step: Step, guard: VersionGuard, before: list[str]) -> None:
     """Make *step* hold the version table to *before* ahead of its script."""
     script = step.migration_fn
 

@@ -62,10 +62,13 @@ class Pipe:
         revision: str | None = None,
         sqls: list[str] | None = None,
         **facts: Any,  # noqa: ANN401 - whatever JSON can carry
-    ) -> str:
-        """Announce an act, wait until that is written down, and return its ticket."""
+    ) -> dict[str, Any]:
+        """Announce an act, wait until that is written down, and return the service's answer.
+
+        The answer holds the act's ticket, and for a step what of it stands already.
+        """
         self.say("about", noun=noun, revision=revision, sqls=sqls or [], facts=facts)
-        return str(self.hear()["ticket"])
+        return self.hear()
 
     @contextmanager
     def act(
@@ -81,9 +84,9 @@ class Pipe:
 
         *describe* gives the facts of an error for the word ``failed``.
         """
-        ticket = self.announce(noun, revision=revision, sqls=sqls, **facts)
+        answer = self.announce(noun, revision=revision, sqls=sqls, **facts)
         try:
-            yield ticket
+            yield str(answer["ticket"])
         except BaseException as error:
             self.say("failed", **describe(error))
             raise

@@ -1,0 +1,169 @@
+"""Everything that a script sends passes here: announced, counted, or skipped.
+
+Where statements commit alone each is announced before it is sent. Within a transaction
+they are gathered, and the COMMIT is announced with all of them. Where an earlier run was
+interrupted in the middle of a revision, what it had made final is skipped, hash by hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from .errors import ResumeError, described, driver_error
+from .pipe import Pipe
+
+if TYPE_CHECKING:
+    from sqlalchemy.pool import PoolProxiedConnection  # not in SQLAlchemy 1.4
+
+#: What changes nothing but the session is sent again, also when an earlier run is resumed.
+READS = ("select", "show", "describe", "explain", "use ", "set ")
+
+
+class Journal:
+    """Stands between SQLAlchemy and the driver of one engine."""
+
+    def __init__(self, pipe: Pipe, engine: Engine) -> None:
+        self.pipe = pipe
+        self.step: dict[str, Any] | None = None  #: whose statements are being sent
+        self.stamped = False  #: the open transaction moves the version table
+        self.pending: list[tuple[str, str | None]] = []  #: sent in the open transaction
+        self.applied: deque[list[str | None]] = deque()  #: what an earlier run made final
+        self.dialect = dialect = engine.dialect
+        self._commit, self._rollback = dialect.do_commit, dialect.do_rollback
+        dialect.do_commit = self.commit  # type: ignore[method-assign]  # no event brackets COMMIT
+        dialect.do_rollback = self.rollback  # type: ignore[method-assign]
+        for name in ("do_execute", "do_executemany", "do_execute_no_params"):
+            event.listen(engine, name, getattr(self, name))
+
+    def begin(self, step: dict[str, Any], applied: list[list[str | None]]) -> None:
+        """Enter a step, of which *applied* was made final by an earlier run."""
+        self.step, self.applied = step, deque(applied)
+
+    def end(self) -> None:
+        """Leave the step.
+
+        Raises:
+            ResumeError: The script sent less than an earlier run of it had made final.
+        """
+        if self.step and self.applied:
+            raise ResumeError(self.step["revision"])
+        self.step = None
+
+    def do_execute(self, cursor: Any, sql: str, parameters: Any, context: Any) -> bool:  # noqa: ANN401 - drivers' objects
+        """Send one statement in place of SQLAlchemy."""
+        return self.send(cursor, sql, parameters, context, context.dialect.do_execute)
+
+    def do_executemany(self, cursor: Any, sql: str, parameters: Any, context: Any) -> bool:  # noqa: ANN401 - drivers' objects
+        """Send one statement for many rows in place of SQLAlchemy."""
+        return self.send(cursor, sql, parameters, context, context.dialect.do_executemany)
+
+    def do_execute_no_params(self, cursor: Any, sql: str, context: Any) -> bool:  # noqa: ANN401 - drivers' objects
+        """Send one bare statement in place of SQLAlchemy."""
+
+        def act(cursor: Any, sql: str, _: None, context: Any) -> None:  # noqa: ANN401 - drivers' objects
+            context.dialect.do_execute_no_params(cursor, sql, context)
+
+        return self.send(cursor, sql, None, context, act)
+
+    def send(self, cursor: Any, sql: str, parameters: Any, context: Any, act: Any) -> bool:  # noqa: ANN401 - drivers' objects
+        """Send a statement, or skip it; announce it first where nothing can roll it back."""
+        connection = context.root_connection.connection
+        sent = (sql, digest(repr(parameters)) if parameters else None)
+        if sql.lstrip().lower().startswith(READS):
+            act(cursor, sql, parameters, context)
+            self.note_read(*sent, alone=commits_alone(connection))
+        elif self.applied:
+            self.skip(*sent)
+        elif commits_alone(connection):
+            with self.announced("statement", connection, [sent]) as ticket:
+                act(cursor, f"/* levelhead:{ticket} */ {sql}", parameters, context)
+        else:
+            act(cursor, sql, parameters, context)
+            self.pending.append(sent)
+        return True
+
+    def note_read(self, sql: str, parameters: str | None, *, alone: bool) -> None:
+        """Remember a read that belongs to a transaction; it is never skipped."""
+        if self.applied and self.applied[0] == [digest(sql), parameters]:
+            self.applied.popleft()
+        elif not alone:
+            self.pending.append((sql, parameters))
+
+    def skip(self, sql: str, parameters: str | None) -> None:
+        """Pass over a statement that an earlier run made final.
+
+        Raises:
+            ResumeError: It is another one, or the script may have used what it returned.
+        """
+        if self.applied.popleft() != [digest(sql), parameters] or "returning" in sql.lower():
+            raise ResumeError((self.step or {})["revision"])
+
+    def commit(self, dbapi_connection: Any) -> None:  # noqa: ANN401 - a driver's object
+        """Announce a COMMIT with all that it makes final, then send it."""
+        if self.step is None or not self.pending:
+            # Between steps only the version table is made: the run's own intent covers it,
+            # and what was sent is told with the first step.
+            self._commit(dbapi_connection)
+            return
+        sent, self.pending = self.pending, []
+        with self.announced("transaction", dbapi_connection, sent, stamped=self.stamped):
+            self._commit(dbapi_connection)
+        self.stamped = False
+
+    def announced(
+        self,
+        noun: str,
+        connection: Any,  # noqa: ANN401 - a driver's object
+        sent: list[tuple[str, str | None]],
+        **facts: Any,  # noqa: ANN401 - whatever JSON can carry
+    ) -> AbstractContextManager[str]:
+        """Announce statements, and tell how sending them ended."""
+        return self.pipe.act(
+            noun,
+            describe=self.describe(connection, sent[0][0] if noun == "statement" else None),
+            sqls=[sql for sql, _ in sent],
+            parameters=[parameters for _, parameters in sent],
+            **facts,
+            **(self.step or {}),
+        )
+
+    def describe(
+        self,
+        dbapi_connection: Any,  # noqa: ANN401 - a driver's object
+        sql: str | None,
+    ) -> Callable[[BaseException], dict[str, Any]]:
+        """Return how errors are told here, where SQLAlchemy has not wrapped the driver's yet."""
+
+        def told(error: BaseException) -> dict[str, Any]:
+            if self.dialect.dbapi and isinstance(error, self.dialect.dbapi.Error):
+                lost = self.dialect.is_disconnect(error, dbapi_connection, None)
+                return driver_error(error, sql=sql, lost=lost)
+            return described(error)
+
+        return told
+
+    def note_stamp(self, **_: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
+        """Be told by Alembic that the version table was moved in the open transaction."""
+        self.stamped = True
+
+    def rollback(self, dbapi_connection: Any) -> None:  # noqa: ANN401 - a driver's object
+        """Forget what a rollback undoes."""
+        self.pending, self.stamped = [], False
+        self._rollback(dbapi_connection)
+
+
+def commits_alone(connection: PoolProxiedConnection) -> bool:
+    """Tell whether the driver's connection commits each statement by itself."""
+    return bool(getattr(connection.dbapi_connection, "autocommit", True))
+
+
+def digest(text: str) -> str:
+    """Return the sha256 of *text*, hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
