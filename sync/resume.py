@@ -77,7 +77,11 @@ def heads_of(event: Event) -> Heads:
 
 
 def sent_by(event: Event) -> tuple[Sent, ...]:
-    """Return the statements of an intent, as they are compared."""
+    """Return the statements of an intent, as they are compared.
+
+    What Alembic sent ahead of the step is not the script's, and does not come again.
+    """
     digests = cast("Sequence[str]", event.data.get("statements", ()))
-    parameters = cast("Sequence[str | None]", event.data.get("parameters", ()))
-    return tuple(zip(digests, parameters, strict=True))
+    parameters = cast("Sequence[str | None]", event.data.get("parameters", (None,) * len(digests)))
+    ahead = cast("int", event.data.get("preamble", 0))
+    return tuple(zip(digests, parameters, strict=True))[ahead:]

@@ -279,5 +279,5 @@ async def test_half_an_index_is_for_a_person(tmp_path: Path, databases: Database
 
 
 async def has_settled(service: Service, target: str) -> bool:
-    """Tell whether the service has tried to settle what was left behind on a target."""
-    return bool(await service.events(target=target, kind="statement.resolved"))
+    """Tell whether the service has put on record what it could not settle on a target."""
+    return (await service.targets())[target]["problem"] is not None

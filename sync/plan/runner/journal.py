@@ -34,6 +34,7 @@ class Journal:
         self.step: dict[str, Any] | None = None  #: whose statements are being sent
         self.stamped = False  #: the open transaction moves the version table
         self.pending: list[tuple[str, str | None]] = []  #: sent in the open transaction
+        self.preamble: list[tuple[str, str | None]] = []  #: sent by Alembic ahead of the step
         self.applied: deque[list[str | None]] = deque()  #: what an earlier run made final
         self.dialect = dialect = engine.dialect
         self._commit, self._rollback = dialect.do_commit, dialect.do_rollback
@@ -44,6 +45,7 @@ class Journal:
 
     def begin(self, step: dict[str, Any], applied: list[list[str | None]]) -> None:
         """Enter a step, of which *applied* was made final by an earlier run."""
+        self.preamble, self.pending = self.preamble + self.pending, []
         self.step, self.applied = step, deque(applied)
 
     def end(self) -> None:
@@ -107,13 +109,16 @@ class Journal:
 
     def commit(self, dbapi_connection: Any) -> None:  # noqa: ANN401 - a driver's object
         """Announce a COMMIT with all that it makes final, then send it."""
-        if self.step is None or not self.pending:
-            # Between steps only the version table is made: the run's own intent covers it,
-            # and what was sent is told with the first step.
+        if self.step is None:
+            # Only the version table is made here: the run's own intent covers it, and what
+            # was sent is told with the next transaction.
+            self.preamble, self.pending = self.preamble + self.pending, []
+        if not self.pending:
             self._commit(dbapi_connection)
             return
-        sent, self.pending = self.pending, []
-        with self.announced("transaction", dbapi_connection, sent, stamped=self.stamped):
+        facts = {"preamble": len(self.preamble), "stamped": self.stamped}
+        sent, self.preamble, self.pending = self.preamble + self.pending, [], []
+        with self.announced("transaction", dbapi_connection, sent, **facts):
             self._commit(dbapi_connection)
         self.stamped = False
 
