@@ -25,9 +25,9 @@ from sync.endings import (
     settled_end,
 )
 from sync.engine import Engine
-from sync.errors import AuditError, LeaseLostError
+from sync.errors import AuditError, LeaseLostError, MultipleHeadsError
 from sync.events.kinds import Kind
-from sync.history import Graph, behind
+from sync.history import Graph, behind, several_heads
 from sync.journal import Journal
 from sync.lease import Lease
 from sync.model import Order, Run, RunState, Verb
@@ -95,6 +95,7 @@ class Attempt:
     async def _act(self) -> Heads:
         order, journal = self.run.order, self._journal(self.run)
         graph = await self.engine.histories.graph(self.target.history)
+        require_one_head(order, graph)
         async with self._locked() as session:
             settled = await self._settle(session, journal, graph)
             if order.verb is Verb.STAMP:
@@ -230,6 +231,16 @@ class Attempt:
             new = self._after(old, end, knowledge, now)
             await targets.save(connection, replace(new, hold=old.hold if old else None))
             await self.engine.leases.release(connection, self.lease)
+
+
+def require_one_head(order: Order, graph: Graph) -> None:
+    """Refuse ``head`` where the history has several.
+
+    Raises:
+        MultipleHeadsError: It names them.
+    """
+    if order.to == "head" and len(graph.heads) > 1:
+        raise MultipleHeadsError(f"{several_heads(graph)}, or say which, or heads for all")
 
 
 def is_at_head(order: Order, graph: Graph, heads: Heads) -> bool:

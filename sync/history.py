@@ -54,6 +54,15 @@ def ancestors(graph: Graph, heads: Heads) -> frozenset[str]:
     return frozenset(found)
 
 
+def several_heads(graph: Graph) -> str:
+    """Say in one line that the history has several heads, which, and what to do."""
+    names = ", ".join(sorted(graph.heads))
+    return (
+        f"history {graph.history}: has {len(graph.heads)} heads ({names}); "
+        "merge them with alembic merge"
+    )
+
+
 def strangers(graph: Graph, heads: Heads) -> tuple[str, ...]:
     """Return those of *heads* that the graph does not know, sorted."""
     return tuple(sorted(name for name in heads if name not in graph.revisions))

@@ -10,6 +10,9 @@ from providers.types import Target
 from sync.engine import Engine
 from sync.model import Order
 from sync.plan.model import Plan, Preview
+from sync.rollout import refusal
+from sync.store import targets
+from sync.store.targets import TargetState
 
 
 class Previews:
@@ -20,9 +23,14 @@ class Previews:
 
     async def of(self, order: Order, chosen: Sequence[Target]) -> tuple[Preview, ...]:
         """Return for each target its plan, or the reason why there is none."""
-        return tuple(await asyncio.gather(*[self._of(order, target) for target in chosen]))
+        async with self._engine.store.reading() as connection:
+            states = {state.target: state for state in await targets.all(connection)}
+        asked = [self._of(order, target, states.get(target.name)) for target in chosen]
+        return tuple(await asyncio.gather(*asked))
 
-    async def _of(self, order: Order, target: Target) -> Preview:
+    async def _of(self, order: Order, target: Target, state: TargetState | None) -> Preview:
+        if refused := refusal(target, order, state):
+            return Preview(target.name, None, str(refused))
         try:
             return Preview(target.name, await self._plan(order, target))
         except LevelheadError as error:

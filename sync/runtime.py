@@ -186,6 +186,10 @@ class Runtime:
         """Return the events that match, oldest first."""
         return await self._engine.log.page(query)
 
+    async def newest_events(self, query: EventQuery) -> tuple[Event, ...]:
+        """Return the last events that match, oldest first."""
+        return await self._engine.log.newest(query)
+
     async def verify(self) -> int:
         """Verify the chain of the whole audit log, and return its length.
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from providers.types import Heads, Policy, Target
 from sync.events.chain import JSON, Draft
 from sync.events.kinds import Kind
-from sync.history import Graph, behind, strangers
+from sync.history import Graph, behind, several_heads, strangers
 from sync.model import Status, TargetStatus
 from sync.store.targets import TargetState
 
@@ -91,10 +91,7 @@ def trouble(old: TargetState, seen: Observation, knowledge: Knowledge) -> str | 
             f"{graph.history} does not have; deploy the scripts that have it, or stamp"
         )
     if len(graph.heads) > 1:
-        return (
-            f"history {graph.history}: has {len(graph.heads)} heads "
-            f"({', '.join(sorted(graph.heads))}); merge them with alembic merge"
-        )
+        return several_heads(graph)
     return old.problem if old.failed_scripts == graph.digest else None
 
 

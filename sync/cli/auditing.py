@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,7 @@ PAGE = 1000
 async def show_events(settings: Settings, query: EventQuery, screen: Screen) -> int:
     """Show the newest events that match, as many as *query* has room for."""
     async with Runtime.open_reading(settings) as runtime:
-        events = await newest(runtime, query)
+        events = await runtime.newest_events(query)
     screen.show(events_table(events), events)
     return 0
 
@@ -32,7 +31,7 @@ async def show_events(settings: Settings, query: EventQuery, screen: Screen) -> 
 async def follow_events(settings: Settings, query: EventQuery, screen: Screen) -> int:
     """Show the newest events that match, and then each that is added, until interrupted."""
     async with Runtime.open_reading(settings) as runtime:
-        events = await newest(runtime, query)
+        events = await runtime.newest_events(query)
         screen.add(events_table(events), events)
         seen = events[-1].sequence if events else 0
         while not _over(query, datetime.now(UTC)):
@@ -49,14 +48,6 @@ async def verify_events(settings: Settings, screen: Screen) -> int:
         events = await runtime.verify()
     screen.tell(f"{count(events, 'event')}, chain whole", {"events": events, "verified": True})
     return 0
-
-
-async def newest(runtime: Runtime, query: EventQuery) -> tuple[Event, ...]:
-    """Return the last events that match, oldest of them first."""
-    kept: deque[Event] = deque(maxlen=query.limit)
-    async for page in pages(runtime, query):
-        kept.extend(page)
-    return tuple(kept)
 
 
 async def pages(runtime: Runtime, query: EventQuery) -> AsyncIterator[tuple[Event, ...]]:

@@ -150,6 +150,18 @@ class EventLog:
         """
         return await self._select(*_conditions(query), limit=query.limit)
 
+    async def newest(self, query: EventQuery) -> tuple[Event, ...]:
+        """Return the last events that match, as many as the limit says, oldest first.
+
+        Raises:
+            ChainBrokenError: An event cannot be read as it was written.
+            ControlDatabaseError: The database refused.
+        """
+        wanted = select(events).where(*_conditions(query)).order_by(events.c.sequence.desc())
+        async with self._store.reading() as connection:
+            rows = (await connection.execute(wanted.limit(query.limit))).all()
+        return tuple(map(event_from, reversed(rows)))
+
     async def verify(self) -> int:
         """Check the log from its first event to its last; return how many there are.
 

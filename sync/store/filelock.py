@@ -116,8 +116,11 @@ def _write(file: int, text: str) -> None:
 
 
 def _refusal(path: Path, found: Holder | None) -> str:
-    who = f"process {found.pid} at {found.url}" if found else "another process"
+    who = "another process"
+    if found:
+        what = f"the service at {found.url}" if found.url else "a levelhead command"
+        who = f"{what} (process {found.pid})"
     return (
-        f"control database {path} is held by {who}; talk to that service or stop it "
+        f"control database {path} is held by {who}; talk to it, wait for it or stop it "
         "(several services need a Postgres control database)"
     )

@@ -111,7 +111,7 @@ async def test_a_second_service_is_refused(project: Project) -> None:
     async with project.serving() as service:
         second = await project.run("serve", "--port", "0")
     assert (second.code, second.out, second.err.count("\n")) == (6, "", 1)
-    assert f"held by process {service.process.pid} at {service.url}" in second.err
+    assert f"held by the service at {service.url} (process {service.process.pid})" in second.err
 
 
 async def test_a_taken_port(project: Project) -> None:

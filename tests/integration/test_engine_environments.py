@@ -193,7 +193,7 @@ async def test_two_heads_are_a_persons_choice(scripts: Scripts, url: str) -> Non
         refused = await ordered_one(runtime)
         assert refused.state is RunState.FAILED
         assert refused.error
-        assert refused.error.startswith("history app: Multiple head revisions are present")
+        assert refused.error.startswith("history app: has 2 heads (b1, b2); merge them")
         assert (await ordered_one(runtime, to="heads")).after == at("b1", "b2")
         scripts.add("c1", "pass", after=("b1", "b2"))
         (merged,) = await swept(runtime)
