@@ -17,7 +17,7 @@ from sync.checks import Checks
 from sync.engine import Engine
 from sync.events.chain import Draft, Event
 from sync.events.kinds import Kind
-from sync.events.log import Batch, EventLog
+from sync.events.log import EventLog
 from sync.histories import Histories, RecordedHistories
 from sync.history import Graph
 from sync.lease import Leases
@@ -230,7 +230,9 @@ class Runtime:
             ConfigError: A token of this name exists, or existed.
         """
         async with self._engine.log.writing() as batch:
-            return await new_token(batch, name, role, actor=actor)
+            key = await tokens.create(batch.connection, name, role, now=now())
+            await batch.append(token_created(name, role, actor))
+        return key
 
     async def tokens(self) -> tuple[Token, ...]:
         """Return every token, revoked ones too, by name."""
@@ -258,9 +260,12 @@ class Runtime:
         """
         if await self.tokens():
             return None
-        file = self.settings.control.token_file
+        file, role = self.settings.control.token_file, Role.ADMIN
         async with self._engine.log.writing() as batch:
-            key = await new_token(batch, "first", Role.ADMIN, actor="service")
+            key = await tokens.create_first(batch.connection, "first", role, now=now())
+            if key is None:
+                return None
+            await batch.append(token_created("first", role, "service"))
             write_private(file, key + "\n")  # before COMMIT: a key that nobody has is no use
         return file
 
@@ -337,12 +342,9 @@ def holder_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
 
 
-async def new_token(batch: Batch, name: str, role: Role, *, actor: str) -> str:
-    """Create a token in the transaction of *batch*, and return its key."""
-    key = await tokens.create(batch.connection, name, role, now=now())
-    data = {"name": name, "role": role}
-    await batch.append(Draft(kind=Kind.TOKEN_CREATED, actor=actor, data=data))
-    return key
+def token_created(name: str, role: Role, actor: str) -> Draft:
+    """Return the event that says who created a token."""
+    return Draft(kind=Kind.TOKEN_CREATED, actor=actor, data={"name": name, "role": role})
 
 
 def write_private(file: Path, text: str) -> None:

@@ -45,7 +45,7 @@ async def serve_until_told(settings: Settings, host: str, port: int) -> int:
         async with Runtime.open(settings, url=url_of(listener)) as runtime:
             await runtime.ensure_first_token()
             hosts = known_hosts(host, settings.api.allowed_hosts, listener)
-            server = _server(runtime, hosts, listener)
+            server = build_server(runtime, hosts, listener)
             with ended_by_signal(server):
                 async with (
                     on_record(runtime, url_of(listener)),
@@ -120,7 +120,8 @@ def is_loopback(listener: socket.socket) -> bool:
     return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 
 
-def _server(runtime: Runtime, hosts: Sequence[str], listener: socket.socket) -> uvicorn.Server:
+def build_server(runtime: Runtime, hosts: Sequence[str], listener: socket.socket) -> uvicorn.Server:
+    """Return the API's server, not started yet."""
     module, _, name = APP.partition(":")
     app = getattr(import_module(module), name)(
         runtime,
@@ -132,6 +133,7 @@ def _server(runtime: Runtime, hosts: Sequence[str], listener: socket.socket) -> 
         uvicorn.Config(
             app,
             log_config=None,
+            lifespan="off",
             access_log=False,
             server_header=False,
             proxy_headers=False,

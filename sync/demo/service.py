@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from providers.errors import LevelheadError
-from sync.cli.serving import _server as server_for
-from sync.cli.serving import ended_by_signal, known_hosts, on_record, url_of
+from sync.cli.serving import build_server, ended_by_signal, known_hosts, on_record, url_of
 from sync.model import Rollout
 from sync.runtime import Runtime
 from sync.schedule import ticking
@@ -33,7 +32,7 @@ class Service:
         """Run both for the block."""
         settings = self._runtime.settings
         hosts = known_hosts(settings.api.host, settings.api.allowed_hosts, self._listener)
-        server = server_for(self._runtime, hosts, self._listener)
+        server = build_server(self._runtime, hosts, self._listener)
         with ended_by_signal(server):
             async with (
                 on_record(self._runtime, self.address),

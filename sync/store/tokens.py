@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from providers.errors import ConfigError
 from sync.model import Role, Token
 from sync.store.tables import tokens
+from sync.store.upsert import insert_absent
 
 #: How every key starts, so that people and secret scanners know one when they see it.
 PREFIX = "lh_"
@@ -33,6 +34,21 @@ async def create(connection: AsyncConnection, name: str, role: Role, *, now: dat
     row = {"name": name, "role": role, "digest": _digest(key), "created_at": now}
     await connection.execute(tokens.insert().values(row))
     return key
+
+
+async def create_first(
+    connection: AsyncConnection, name: str, role: Role, *, now: datetime
+) -> str | None:
+    """Create a token where there is none at all, and return its key.
+
+    None where there is one, also if another service creates it at this moment.
+    """
+    if await list(connection):
+        return None
+    key = PREFIX + secrets.token_urlsafe(_ENTROPY)
+    row = {"name": name, "role": role, "digest": _digest(key), "created_at": now}
+    await insert_absent(connection, tokens, [row])
+    return key if await find(connection, key) else None
 
 
 async def list(connection: AsyncConnection) -> tuple[Token, ...]:  # noqa: A001 - tokens.list(...)

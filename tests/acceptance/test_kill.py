@@ -91,14 +91,19 @@ async def bring_to_head(stand: Stand, service: Service) -> list[dict[str, Any]]:
     and the chain whole.
     """
     await service.all_current()
+    await until(lambda: is_told(service))
     for name, url in stand.urls.items():
         assert (name, await ledger(url)) == (name, ALL)
         assert await version(url) == {"r4"}
     events = await service.events()
-    assert in_doubt(events) == set()
     assert {run["state"] for run in await service.runs()} <= {"succeeded", "failed"}
     assert (await service.get("/events/verify"))["events"] >= len(events)
     return events
+
+
+async def is_told(service: Service) -> bool:
+    """Tell whether of every act that began it is on record how it ended."""
+    return in_doubt(await service.events()) == set()
 
 
 def resolutions(events: list[dict[str, Any]]) -> set[tuple[str, str, str | None, str]]:
