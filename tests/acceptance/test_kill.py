@@ -222,14 +222,12 @@ TERMINATE = """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("control", ["sqlite", "postgresql"])
-async def test_the_server_crashes(tmp_path: Path, control: str) -> None:
-    """A server that restarts after a crash is waited for, the control database on it too."""
+async def test_the_server_crashes(tmp_path: Path) -> None:
+    """A server that restarts after a crash is waited for, with the control database on it."""
     async with own_server() as databases:
         urls = await make_targets(databases, FLEET)
         (database,) = await databases(1)
-        sqlite = control == "sqlite"
-        stand = on_sqlite(tmp_path, urls) if sqlite else on_postgres(tmp_path, urls, database)
+        stand = on_postgres(tmp_path, urls, database)
         async with held(urls, FLEET) as holds, stand.site.served() as service:
 
             async def blow() -> None:

@@ -193,7 +193,7 @@ async def test_a_pooler_is_refused(tmp_path: Path, database: str) -> None:
     """A target behind a transaction-mode pooler is refused clearly, and left alone."""
     async with pooler(database, size=2) as url:
         site = write_site(write_history(tmp_path / "history"), {"pooled": url})
-        for command in ("check", "status", "sync"):
+        for command in ("check", "status"):
             said = await site.run(command)
             assert said.code in {1, 3}
             assert "is a transaction-mode pooler" in said.out + said.err

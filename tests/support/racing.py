@@ -53,7 +53,7 @@ import os
 import time
 from pathlib import Path
 
-from levelhead_runner.connection import Guard
+from levelhead_runner.postgres import Guard
 
 
 def meet(guard, _patience):
@@ -110,7 +110,8 @@ class Racer:
         assert self.process.stdout is not None
         self.process.stdin.write(f"{line}\n".encode())
         answer = await self.process.stdout.readline()
-        assert answer, "a racer has ended"
+        if not answer:
+            raise EOFError("a racer has ended")
         found: list[str] = json.loads(answer)
         return found
 
@@ -174,8 +175,10 @@ def say(found: list[str]) -> None:
 def switch_off() -> None:
     """Take lease and lock away from this service."""
 
-    async def acquire(leases: Leases, connection: AsyncConnection, target: str, run: str) -> Lease:
-        del connection, run
+    async def acquire(
+        leases: Leases, connection: AsyncConnection, target: str, run: str, **more: object
+    ) -> Lease:
+        del connection, run, more
         return Lease(target, leases._holder, 0, datetime.now(UTC) + timedelta(days=1))
 
     async def confirm(leases: Leases, connection: AsyncConnection, lease: Lease) -> Lease:
