@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from providers.types import Policy, Target
 from sync.engine import Engine
-from sync.errors import TargetBusyError, TargetHeldError
+from sync.errors import RunError, TargetBusyError, TargetHeldError
 from sync.model import Order, Rollout, Run, Skip, Verb
-from sync.run import Runs
+from sync.run import Objection, Runs
 from sync.store import rollouts, targets
 from sync.store.targets import TargetState
 
@@ -21,20 +21,20 @@ class Rollouts:
         self._engine = engine
         self._runs = runs
 
-    async def start(self, order: Order, chosen: Sequence[Target], *, actor: str) -> Rollout:
+    async def start(
+        self, order: Order, chosen: Sequence[Target], *, actor: str, objection: Objection
+    ) -> Rollout:
         """Start a run on each of *chosen* that *order* may touch; return without waiting.
 
         A target with a run under way contributes that run where it does the same thing.
         """
-        states = await self.states()
-        refused = {t.name: refusal(t, order, states.get(t.name)) for t in chosen}
-        skipped = [Skip(name, str(error)) for name, error in refused.items() if error]
-        rollout = await self._begun(order, actor, skipped)
-        wanted = [target for target in chosen if not refused[target.name]]
-        found = [await self._run(rollout, target) for target in wanted]
-        runs = [run for run in found if run.order.verb is order.verb]
-        others = [Skip(run.target, str(busy(run))) for run in found if run not in runs]
-        return replace(rollout, runs=tuple(runs), skipped=(*skipped, *others))
+        rollout = await self._begun(order, actor)
+        found = [await self._run(rollout, target, objection) for target in chosen]
+        return replace(
+            rollout,
+            runs=tuple(each for each in found if isinstance(each, Run)),
+            skipped=tuple(each for each in found if isinstance(each, Skip)),
+        )
 
     async def start_one(self, order: Order, target: Target, *, actor: str) -> Rollout:
         """Start a run on *target*; return without waiting.
@@ -45,8 +45,8 @@ class Rollouts:
         """
         if refused := refusal(target, order, (await self.states()).get(target.name)):
             raise refused
-        rollout = await self._begun(order, actor, ())
-        run = await self._run(rollout, target)
+        rollout = await self._begun(order, actor)
+        run = await self._requested(rollout, target, refusal)
         if run.order.verb is not order.verb:
             raise busy(run)
         return replace(rollout, runs=(run,))
@@ -56,27 +56,44 @@ class Rollouts:
         async with self._engine.store.reading() as connection:
             return {state.target: state for state in await targets.all(connection)}
 
-    async def _begun(self, order: Order, actor: str, skipped: Sequence[Skip]) -> Rollout:
+    async def _begun(self, order: Order, actor: str) -> Rollout:
         rollout = Rollout(
             id=self._engine.log.new_id(),
             actor=actor,
             order=order,
             requested_at=self._engine.clock(),
-            skipped=tuple(skipped),
         )
         async with self._engine.store.writing() as connection:
             await rollouts.insert(connection, rollout)
         return rollout
 
-    async def _run(self, rollout: Rollout, target: Target) -> Run:
+    async def _run(self, rollout: Rollout, target: Target, objection: Objection) -> Run | Skip:
+        """Return the run of *target* that does what was ordered, or why there is none."""
+        try:
+            run = await self._requested(rollout, target, objection)
+        except TargetHeldError as error:
+            return await self._skip(rollout, target, error)
+        same = run.order.verb is rollout.order.verb
+        return run if same else Skip(target.name, str(busy(run)))
+
+    async def _requested(self, rollout: Rollout, target: Target, objection: Objection) -> Run:
         """Return the run that was started, or the one that is under way."""
         run = await self._runs.request(
-            target, rollout.order, rollout=rollout.id, actor=rollout.actor
+            target,
+            rollout.order,
+            rollout=rollout.id,
+            actor=rollout.actor,
+            objection=objection,
         )
         if run.rollout != rollout.id:
-            async with self._engine.store.writing() as connection:
-                await rollouts.skip(connection, rollout.id, Skip(target.name, str(busy(run))))
+            await self._skip(rollout, target, busy(run))
         return run
+
+    async def _skip(self, rollout: Rollout, target: Target, error: RunError) -> Skip:
+        skip = Skip(target.name, str(error))
+        async with self._engine.store.writing() as connection:
+            await rollouts.skip(connection, rollout.id, skip)
+        return skip
 
 
 def busy(run: Run) -> TargetBusyError:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,12 +15,16 @@ from providers.types import Target
 from sync.attempt import Attempt
 from sync.endings import about, requested
 from sync.engine import Engine
+from sync.errors import TargetHeldError
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.lease import Lease, Occupied
 from sync.model import Hold, Order, Run, RunState, Status, Verb
 from sync.store import runs, targets
 from sync.store.targets import TargetState
+
+#: Says why an order may not touch a target in this state; None where it may.
+Objection: TypeAlias = Callable[[Target, Order, TargetState | None], TargetHeldError | None]
 
 logger = logging.getLogger("levelhead")
 
@@ -33,10 +37,15 @@ class Runs:
         self._turn = asyncio.Semaphore(width)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def request(self, target: Target, order: Order, *, rollout: str, actor: str) -> Run:
+    async def request(
+        self, target: Target, order: Order, *, rollout: str, actor: str, objection: Objection
+    ) -> Run:
         """Start carrying out *order* on *target*; return the run, or the one under way.
 
         A downgrade or a stamp puts the target on hold before anything else happens.
+
+        Raises:
+            TargetHeldError: *objection* has one, where the target stands at this moment.
         """
         run = self._new_run(target, order, rollout, actor)
         async with self._engine.log.writing() as batch:
@@ -44,6 +53,8 @@ class Runs:
             lease = await self._lease(batch.connection, target, run)
             if isinstance(lease, Occupied):
                 return await runs.find(batch.connection, lease.run) or run
+            if refused := objection(target, order, state):
+                raise refused
             await runs.insert(batch.connection, run)
             held = await self._hold(batch.connection, run, state)
             await batch.append(requested(run), *held)

@@ -36,7 +36,7 @@ from sync.plan.model import Preview
 from sync.plan.processes import Runners
 from sync.pool import Providers
 from sync.preview import Previews
-from sync.rollout import Rollouts
+from sync.rollout import Rollouts, refusal
 from sync.run import Runs
 from sync.settings import Settings
 from sync.status import Patience
@@ -136,7 +136,7 @@ class Runtime:
         chosen = self._selected(selection)
         if len(selection.targets) == 1 and len(chosen) == 1:
             return await self._rollouts.start_one(order, chosen[0], actor=actor)
-        return await self._rollouts.start(order, chosen, actor=actor)
+        return await self._rollouts.start(order, chosen, actor=actor, objection=refusal)
 
     async def finished(self, rollout_id: str) -> Rollout:
         """Wait until every run of a rollout that was started here has ended."""

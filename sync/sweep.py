@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from providers.types import Target
 from sync.checks import Checks
 from sync.engine import Engine
-from sync.errors import PlanError
+from sync.errors import PlanError, TargetHeldError
+from sync.history import Graph
 from sync.model import Order, Rollout, Verb
 from sync.rollout import Rollouts
-from sync.run import Runs
+from sync.run import Objection, Runs
 from sync.status import due, may_apply
 from sync.store import runs as runs_table
 from sync.store.targets import TargetState
@@ -45,10 +47,13 @@ class Sweep:
         now = self._engine.clock()
         chosen = [t for t in self._targets.values() if due(t, states.get(t.name), now)]
         await self._checks.check(chosen)
-        behind = await self._to_apply(chosen)
+        order = Order(Verb.SYNC)
+        states = await self._rollouts.states()
+        objection = clocks_objection(await self._graphs(chosen))
+        behind = [t for t in chosen if not objection(t, order, states.get(t.name))]
         if not behind:
             return None
-        return await self._rollouts.start(Order(Verb.SYNC), behind, actor="clock")
+        return await self._rollouts.start(order, behind, actor="clock", objection=objection)
 
     async def _recover(self) -> None:
         """Settle the runs whose service is gone."""
@@ -72,15 +77,26 @@ class Sweep:
         failed = state.failed_scripts if state else None
         return knowledge.graph is not None and failed != knowledge.graph.digest
 
-    async def _to_apply(self, chosen: list[Target]) -> list[Target]:
-        states = await self._rollouts.states()
-        found = []
-        for target in chosen:
-            try:
-                graph = await self._engine.histories.graph(target.history)
-            except PlanError:
-                continue  # it is on record, and in the status of each target
-            state = states.get(target.name)  # None: a run was under way from the beginning
-            if state and may_apply(target, state, graph):
-                found.append(target)
-        return found
+    async def _graphs(self, chosen: Iterable[Target]) -> Mapping[str, Graph]:
+        """Return the graph of each history of *chosen* that can be loaded, by name."""
+        graphs = {}
+        for name in {target.history for target in chosen}:
+            with suppress(PlanError):  # it is on record, and in the status of each target
+                graphs[name] = await self._engine.histories.graph(name)
+        return graphs
+
+
+def clocks_objection(graphs: Mapping[str, Graph]) -> Objection:
+    """Return what keeps the clock from a target: it neither undoes a person nor hammers.
+
+    It is asked again when a run is about to be requested, for people and other runs do
+    not wait for the sweep.
+    """
+
+    def objection(target: Target, _: Order, state: TargetState | None) -> TargetHeldError | None:
+        graph = graphs.get(target.history)
+        if state and graph and may_apply(target, state, graph):
+            return None
+        return TargetHeldError(f"{target.name}: there is nothing that the clock may apply")
+
+    return objection

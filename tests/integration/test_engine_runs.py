@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from sync.errors import TargetBusyError, TargetHeldError
-from sync.model import Order, RunState, Selection, Status, Verb
+from sync.model import Order, Rollout, RunState, Selection, Status, Verb
 from tests.support.engine import (
     Calendar,
     at,
@@ -103,6 +103,28 @@ async def test_the_clock_does_not_undo_a_downgrade(
         assert (await runtime.release("db-1", actor="bob")).status is Status.BEHIND
         assert [run.after for run in await swept(runtime)] == [at("a2")]
         assert [e.actor for e in await events(runtime, kind="target.released")] == ["bob"]
+
+
+async def test_a_hold_during_a_sweep_is_respected(
+    scripts: Scripts, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A downgrade between the look of a sweep and its run is not undone by that run."""
+    scripts.add_tables("a1", "a2")
+    async with opened_runtime(settings_for(scripts, [url])) as runtime:
+        await swept(runtime)
+        scripts.add_tables("a3")
+        begin = runtime._rollouts._begun
+
+        async def begun_after_a_downgrade(order: Order, *rest: object) -> Rollout:
+            rollout: Rollout = await begin(order, *rest)  # type: ignore[arg-type]  # as it came
+            if order.verb is Verb.SYNC:
+                await ordered_one(runtime, Verb.DOWNGRADE, "a1")
+            return rollout
+
+        monkeypatch.setattr(runtime._rollouts, "_begun", begun_after_a_downgrade)
+        assert await swept(runtime) == ()
+        assert (await status(runtime)).status is Status.HELD
+    assert await version(url) == {"a1"}
 
 
 async def test_a_stamp_below_head_holds_its_target(scripts: Scripts, url: str) -> None:
