@@ -1,38 +1,15 @@
-"""A local SQL warehouse for the whole session, and the real client to talk to it."""
+"""Fixtures around a local SQL warehouse: `pytest_plugins = ["tests.support.warehouse"]`."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
-from databricks import sql
 from databricks.sql.client import Connection, Cursor
 
 from providers.databricks.warehouse import Warehouse, warehouse_process
-
-#: Fail at once: each retry of the client waits five seconds or more.
-IMPATIENT = {"_retry_stop_after_attempts_count": 1, "_retry_delay_max": 5, "_retry_delay_min": 0.1}
-
-
-@contextmanager
-def connected(warehouse: Warehouse, schema: str = "default", **more: Any) -> Iterator[Connection]:  # noqa: ANN401 - the client's own arguments
-    """Open a session with the real client for the block."""
-    arguments: dict[str, Any] = {
-        "server_hostname": warehouse.host,
-        "http_path": warehouse.http_path,
-        "access_token": warehouse.token,
-        "schema": schema,
-        **warehouse.connect_args(),
-        **more,
-    }
-    connection = sql.connect(**arguments)
-    try:
-        yield connection
-    finally:
-        connection.close()
+from tests.support.warehouse_client import connected
 
 
 @pytest.fixture(scope="session")

@@ -23,13 +23,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a warehouse until it is told to end; return the exit status."""
     given = _parser().parse_args(arguments)
     options = _options(given)
+    ended = _ended_by_signal() if not given.controlled else None
     try:
         with serving(options, clock=_now, monotonic=time.monotonic) as running:
             _say({"port": running.port, "http_path": "/sql/1.0/warehouses/local"})
-            if given.controlled:
+            if ended is None:
                 _obey(running.faults)
             else:
-                _wait_for_signal()
+                ended.wait()
     except WarehouseError as error:
         if given.controlled:
             _say({"error": str(error)})
@@ -89,11 +90,12 @@ def _obey(faults: Faults) -> None:
         _say({"done": True})
 
 
-def _wait_for_signal() -> None:
+def _ended_by_signal() -> threading.Event:
+    """Return what Ctrl-C and SIGTERM set from now on."""
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    ended.wait()
+    return ended
 
 
 def _now() -> datetime:

@@ -25,10 +25,20 @@ def parse(sql: str) -> c.Command | None:
             command = read(tokens)
             tokens.end()
             return command
+    for word in _NOT_MODELLED:
+        if tokens.ahead(word):
+            raise cannot_run(word)
     if not any(tokens.ahead(word) for word in _FOR_SQLGLOT):
         raise tokens.error()
     return None
 
+
+#: What begins a statement that Databricks runs and that has no part in migrations.
+_NOT_MODELLED = (
+    *("ANALYZE", "CACHE", "CALL", "CONVERT", "COPY", "DECLARE", "EXECUTE", "EXPLAIN", "FSCK"),
+    *("GRANT", "LIST", "MSCK", "OPTIMIZE", "REFRESH", "REORG", "RESET", "REVOKE", "SYNC"),
+    *("UNCACHE", "UNDROP", "VACUUM"),
+)
 
 #: What begins a statement that sqlglot reads.
 _FOR_SQLGLOT = ("SELECT", "WITH", "VALUES", "FROM", "INSERT", "UPDATE", "DELETE", "MERGE", "(")

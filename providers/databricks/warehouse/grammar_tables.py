@@ -233,7 +233,20 @@ def _table_option(tokens: Tokens) -> c.Action:
         return c.UnsetProperties(_keys(tokens), exists)
     if tokens.take("CLUSTER", "BY"):
         return c.ClusterBy(() if tokens.take("NONE") else tokens.names())
+    if any(tokens.ahead(*words) for words in _NOT_MODELLED):
+        raise cannot_run("this form of ALTER TABLE")
     raise tokens.error()
+
+
+_NOT_MODELLED = (
+    ("SET", "TAGS"),
+    ("UNSET", "TAGS"),
+    ("SET", "OWNER"),
+    ("OWNER", "TO"),
+    ("SET", "LOCATION"),
+    ("SET", "ROW", "FILTER"),
+    ("REPLACE", "COLUMNS"),
+)
 
 
 def _keys(tokens: Tokens) -> tuple[str, ...]:

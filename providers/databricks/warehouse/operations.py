@@ -21,7 +21,7 @@ from providers.databricks.warehouse.tags import read_tags
 _log = logging.getLogger(__name__)
 
 #: Seconds that ExecuteStatement waits for an end before it answers "running".
-_DIRECT = 5.0
+_DIRECT = 1.0
 #: Seconds that GetOperationStatus waits for an end: else the client asks without a pause.
 _POLL = 0.1
 #: Statements that run at a time.
@@ -165,7 +165,7 @@ class Operations:
             operation.future.set_exception(error)
         except Exception as error:  # noqa: BLE001 - a fault of our own is an answer, too
             _log.warning("statement %s failed in the warehouse", statement.id, exc_info=True)
-            internal = SqlError(errors.CANNOT_RUN, f"{type(error).__name__}: {error}")
+            internal = SqlError(errors.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
             self._log_failure(statement, internal)
             operation.future.set_exception(internal)
         else:

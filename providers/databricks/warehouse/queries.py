@@ -57,10 +57,10 @@ def bind(statement: exp.Expression, parameters: Sequence[Any]) -> None:
     named = {parameter.name: parameter for parameter in parameters if parameter.name}
     ordered = iter([parameter for parameter in parameters if not parameter.name])
     for marker in list(statement.find_all(exp.Placeholder)):
-        found = named.get(marker.name) if marker.name else next(ordered, None)
+        name = marker.text("this")
+        found = named.get(name) if name else next(ordered, None)
         if found is None:
-            name = marker.name or "_"
-            raise SqlError(errors.UNBOUND_PARAMETER, f"Found the unbound parameter: {name}.")
+            raise SqlError(errors.UNBOUND_PARAMETER, f"Found the unbound parameter: {name or '_'}.")
         marker.replace(_literal(found))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from providers.databricks.warehouse.model import Properties
 from providers.databricks.warehouse.storage import Storage, Transaction
@@ -108,20 +109,27 @@ class StatementLog:
             work.run("INSERT INTO meta.statements VALUES (?, ?, ?)", values)
 
     def _load(self) -> None:
-        """Read what was stored; the later entry of a statement counts."""
+        """Read what was stored; of two entries for a statement, the later counts."""
         work = Transaction(self._connection)
-        stored = "SELECT id, body FROM meta.statements ORDER BY position, rowid"
-        for _, body in work.run(stored):
+        for (body,) in work.run("SELECT body FROM meta.statements ORDER BY position, rowid"):
             self._keep(_loaded(json.loads(body)))
         for statement in self.all():
             if statement.status is Status.RUNNING:
                 self.end_badly(statement.id, Status.FAILED, "The warehouse ended before it did.")
+        oldest = min((each.started_ms for each in self.all()), default=0)
+        work.run("DELETE FROM meta.statements WHERE position < ?", (oldest,))
 
     def _now(self) -> int:
         return int(self._clock().timestamp() * 1000)
 
 
-def _loaded(body: dict[str, object]) -> Statement:
-    tags = tuple((key, value) for key, value in body.pop("tags"))  # type: ignore[attr-defined]
-    status = Status(str(body.pop("status")))
-    return Statement(**body, tags=tags, status=status)  # type: ignore[arg-type]
+def _loaded(body: dict[str, Any]) -> Statement:
+    return Statement(
+        id=body["id"],
+        text=body["text"],
+        tags=tuple((key, value) for key, value in body["tags"]),
+        started_ms=body["started_ms"],
+        status=Status(body["status"]),
+        ended_ms=body["ended_ms"],
+        error=body["error"],
+    )

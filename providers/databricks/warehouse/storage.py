@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ CREATE SCHEMA IF NOT EXISTS rows;
 CREATE SCHEMA IF NOT EXISTS meta;
 CREATE TABLE IF NOT EXISTS meta.schemas (catalog VARCHAR, name VARCHAR);
 CREATE TABLE IF NOT EXISTS meta.tables (
-    id VARCHAR, catalog VARCHAR, schema VARCHAR, name VARCHAR, created TIMESTAMPTZ);
+    id VARCHAR, catalog VARCHAR, schema VARCHAR, name VARCHAR, created VARCHAR);
 CREATE TABLE IF NOT EXISTS meta.versions (table_id VARCHAR, number INTEGER, body VARCHAR);
 CREATE TABLE IF NOT EXISTS meta.views (
     catalog VARCHAR, schema VARCHAR, name VARCHAR, body VARCHAR);
@@ -124,8 +125,9 @@ class Storage:
             versions.setdefault(table, []).append(load_version(body))
         tables = "SELECT id, catalog, schema, name, created FROM meta.tables"
         for table, catalog, schema, name, created in self._rows(tables):
-            known = tuple(versions[table])
-            self.catalog.put(Table(table, Name(catalog, schema, name), created, known))
+            place = Name(catalog, schema, name)
+            moment = datetime.fromisoformat(created)
+            self.catalog.put(Table(table, place, moment, tuple(versions[table])))
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self._database.execute(sql).fetchall()
@@ -168,7 +170,7 @@ class Transaction:
     def put_table(self, table: Table) -> None:
         """Store a new table with its versions."""
         name = table.name
-        values = (table.id, *name.parts, table.created)
+        values = (table.id, *name.parts, table.created.isoformat())
         self.run("INSERT INTO meta.tables VALUES (?, ?, ?, ?, ?)", values)
         for version in table.versions:
             self._put_version(table.id, version)
