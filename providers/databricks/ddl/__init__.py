@@ -1,0 +1,29 @@
+"""What Alembic has to know of Databricks: an implementation of its directives, and their SQL.
+
+It belongs to migration scripts, hence to the interpreter that runs them: a runner loads it by
+its path. It needs alembic, sqlalchemy and databricks-sqlalchemy, and nothing else of levelhead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import datatypes as _datatypes  # noqa: F401 - registers the names of types
+from . import elements as _elements  # noqa: F401 - registers the forms of ALTER TABLE
+from .implementation import Directives
+from .refusals import RefusedDirectiveError
+from .rehearsal import rehearse
+
+__all__ = ["RefusedDirectiveError", "install", "rehearse"]
+
+
+def install(skip: Callable[[str, str], None]) -> None:
+    """Make Alembic use these rules for the dialect ``databricks``; once more is no harm.
+
+    They take their place by being imported after databricks-sqlalchemy's empty implementation.
+
+    Args:
+        skip: Is called with kind and detail of all that has no counterpart, at the moment when
+            the directive runs: ``skip("index", "ix_users_email on users has no counterpart")``.
+    """
+    Directives.tell = staticmethod(skip)

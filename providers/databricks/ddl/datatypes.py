@@ -1,0 +1,125 @@
+"""The names of types on Databricks, and which may widen into which.
+
+databricks-sqlalchemy knows most of them. These are those that it writes as another database
+has them, or whose meaning on Postgres it loses.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from databricks.sqlalchemy import base as _base  # noqa: F401 - its rules come first, ours replace them
+from sqlalchemy import types
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import CompileError, UnsupportedCompilationError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import TypeCompiler
+
+#: Bits of a mantissa that FLOAT holds.
+_SINGLE = 24
+
+
+def name_of(type_: types.TypeEngine[Any], dialect: Dialect) -> str:
+    """Return the name of *type_*.
+
+    Raises:
+        CompileError: It has no counterpart.
+    """
+    try:
+        return dialect.type_compiler_instance.process(type_)
+    except UnsupportedCompilationError as error:
+        name = type(type_).__name__
+        raise CompileError(
+            f"type {name} has no counterpart; name one with .with_variant(..., 'databricks')"
+        ) from error
+
+
+@compiles(types.DateTime, "databricks")
+@compiles(types.DATETIME, "databricks")
+@compiles(types.TIMESTAMP, "databricks")
+@compiles(postgresql.TIMESTAMP, "databricks")
+def _moment(type_: types.DateTime, _compiler: TypeCompiler, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
+    return "TIMESTAMP" if type_.timezone else "TIMESTAMP_NTZ"
+
+
+@compiles(types.UUID, "databricks")
+@compiles(types.CLOB, "databricks")
+@compiles(types.TEXT, "databricks")
+@compiles(types.NVARCHAR, "databricks")
+@compiles(types.NCHAR, "databricks")
+@compiles(types.TIME, "databricks")
+def _string(_type: types.TypeEngine[Any], _compiler: TypeCompiler, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
+    return "STRING"
+
+
+@compiles(types.VARCHAR, "databricks")
+@compiles(types.CHAR, "databricks")
+def _sized_string(type_: types.String, _compiler: TypeCompiler, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
+    return f"{type_.__visit_name__}({type_.length})" if type_.length else "STRING"
+
+
+@compiles(types.BINARY, "databricks")
+@compiles(types.VARBINARY, "databricks")
+@compiles(types.BLOB, "databricks")
+@compiles(postgresql.BYTEA, "databricks")
+def _binary(_type: types.TypeEngine[Any], _compiler: TypeCompiler, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
+    return "BINARY"
+
+
+@compiles(types.Float, "databricks")
+@compiles(types.FLOAT, "databricks")
+def _float(type_: types.Float[Any], _compiler: TypeCompiler, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
+    """Hold what Postgres holds: its FLOAT has 64 bits unless it asks for less."""
+    return "FLOAT" if type_.precision and type_.precision <= _SINGLE else "DOUBLE"
+
+
+@compiles(types.Double, "databricks")
+@compiles(types.DOUBLE, "databricks")
+@compiles(types.DOUBLE_PRECISION, "databricks")
+def _double(_type: types.TypeEngine[Any], _compiler: TypeCompiler, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
+    return "DOUBLE"
+
+
+@compiles(types.Numeric, "databricks")
+@compiles(types.NUMERIC, "databricks")
+@compiles(types.DECIMAL, "databricks")
+def _decimal(type_: types.Numeric[Any], _compiler: TypeCompiler, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
+    if type_.precision is None:
+        raise CompileError(
+            "a NUMERIC without precision would be DECIMAL(10,0), which keeps no fraction; "
+            "give precision and scale"
+        )
+    return f"DECIMAL({type_.precision},{type_.scale or 0})"
+
+
+@compiles(types.Interval, "databricks")
+def _interval(_type: types.Interval, _compiler: TypeCompiler, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
+    raise CompileError("a table cannot hold an INTERVAL; keep seconds in a number")
+
+
+#: Page "delta/type-widening": what a type may become; decimals are a matter of their digits.
+_WIDER = {
+    "TINYINT": ("SMALLINT", "INT", "BIGINT", "DOUBLE"),
+    "SMALLINT": ("INT", "BIGINT", "DOUBLE"),
+    "INT": ("BIGINT", "DOUBLE"),
+    "FLOAT": ("DOUBLE",),
+    "DATE": ("TIMESTAMP_NTZ",),
+}
+#: Digits that a decimal needs before the point to hold all of an integer type.
+_DIGITS = {"TINYINT": 10, "SMALLINT": 10, "INT": 10, "BIGINT": 20}
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+
+
+def widens(old: str, new: str) -> bool:
+    """Tell whether a column of type *old* may be given the wider type *new*."""
+    wider = _DECIMAL.fullmatch(new)
+    if wider is None:
+        return new in _WIDER.get(old, ())
+    precision, scale = map(int, wider.groups())
+    narrower = _DECIMAL.fullmatch(old)
+    if narrower is None:
+        return old in _DIGITS and precision - scale >= _DIGITS[old]
+    old_precision, old_scale = map(int, narrower.groups())
+    return old != new and scale >= old_scale and precision - scale >= old_precision - old_scale
