@@ -44,6 +44,7 @@ STATUSES: Mapping[type[LevelheadError], HTTPStatus] = {
     sync_errors.StatementInDoubtError: HTTPStatus.CONFLICT,
     sync_errors.TargetHeldError: HTTPStatus.CONFLICT,
     sync_errors.TargetBusyError: HTTPStatus.CONFLICT,
+    sync_errors.UnknownTicketError: HTTPStatus.NOT_FOUND,
     sync_errors.RunnerLostError: HTTPStatus.CONFLICT,
     sync_errors.AuditError: HTTPStatus.INTERNAL_SERVER_ERROR,
     sync_errors.ChainBrokenError: HTTPStatus.INTERNAL_SERVER_ERROR,

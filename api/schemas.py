@@ -31,6 +31,7 @@ from sync.model import (
     Selection,
     Status,
     Verb,
+    Verdict,
 )
 from sync.store.text import moment_to_text
 
@@ -318,6 +319,12 @@ class Stamp(Question):
     def order(self) -> Order:
         """Return what is asked for."""
         return Order(Verb.STAMP, self.to)
+
+
+class Settle(Question):
+    """What a person has found out about an act in doubt."""
+
+    outcome: Verdict = Field(description="Whether it took effect.")
 
 
 class TokenRequest(Question):

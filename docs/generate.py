@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from api.auth import Admin, Operator, Reader
 from api.errors import code_of, status_of
 from api.main import create_app
-from api.routes import events, histories, probes, runs, targets, tokens
+from api.routes import events, histories, probes, runs, targets, tickets, tokens
 from providers.errors import LevelheadError
 from sync.events.kinds import Kind
 from sync.runtime import Runtime
@@ -69,6 +69,7 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.STAMP_FAILED: "It is as it was.",
     Kind.STAMP_INTERRUPTED: "Nobody knows yet whether it was set.",
     Kind.STAMP_RESOLVED: "The version table told.",
+    Kind.DIRECTIVE_SKIPPED: "A directive of a script has no counterpart on the target's database.",
     Kind.LEASE_LOST: "Another service took the target over in the middle of a run.",
     Kind.TOKEN_CREATED: "`name`, `role`; the key is nowhere.",
     Kind.TOKEN_REVOKED: "`name`",
@@ -122,7 +123,7 @@ def _needs() -> Iterator[tuple[tuple[str, str], str]]:
         get_args(Operator)[1].dependency: "operator",
         get_args(Admin)[1].dependency: "admin",
     }
-    for module in (targets, runs, events, histories, tokens, probes):
+    for module in (targets, tickets, runs, events, histories, tokens, probes):
         for route in cast("list[APIRoute]", module.router.routes):
             asked = [roles[d.call] for d in route.dependant.dependencies if d.call in roles]
             for method in route.methods or ():

@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import ClassVar, Protocol, runtime_checkable
 
-from providers.types import Heads, Outcome, Receipt, Statement, Target
+from providers.types import Heads, Outcome, Receipt, RunnerSupport, Statement, Target
 
 
 class Session(ABC):
@@ -82,6 +82,10 @@ class Provider(ABC):
 
     dialect: ClassVar[str]
 
+    #: How long the clock leaves a target unlooked at when nothing calls for a look: where
+    #: looking costs money, longer than the time from one sweep to the next.
+    rest: ClassVar[timedelta] = timedelta(0)
+
     @abstractmethod
     def open(self, target: Target) -> AbstractAsyncContextManager[Session]:
         """Open a session on *target*, and close it after the block.
@@ -90,6 +94,10 @@ class Provider(ABC):
             ConnectError: Not reachable; nothing was sent, so trying again is safe.
             AccessDeniedError: Credentials or privileges; do not try again.
         """
+
+    def runner_support(self, target: Target) -> RunnerSupport:  # noqa: ARG002 - for adapters
+        """Return what a runner needs to migrate *target* as this provider would."""
+        return RunnerSupport()
 
     async def aclose(self) -> None:
         """Release what outlives a session. Safe to call twice."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -37,6 +38,7 @@ class Target:
     version_table_schema: str | None = None  #: None: `schema`, else the search path
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     policy: Policy = Policy.APPLY
+    check_every: timedelta | None = None  #: None: as often as its provider says
     connect_timeout: timedelta = timedelta(seconds=10)
     lock_wait: timedelta = timedelta(seconds=30)  #: patience for the migration lock
     lock_timeout: timedelta = timedelta(seconds=5)  #: patience for one table lock
@@ -58,6 +60,18 @@ class Receipt:
     ticket: str
     elapsed: timedelta
     remote_id: str | None = None  #: the database's own id for it; None where it has none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSupport:
+    """What a runner needs to migrate a target as its provider would."""
+
+    #: for SQLAlchemy's ``connect_args``, beyond what the URL says; may hold secrets
+    connect_arguments: Mapping[str, str | int | bool] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False
+    )
+    #: folder of a package with ``install`` and ``rehearse``; see `sync.plan.runner.extension`
+    extension: Path | None = None
 
 
 class Outcome(StrEnum):

@@ -84,11 +84,14 @@ class Attempt:
         await self._give_back(end)
 
     async def _act_where_it_stands(self) -> Heads:
-        """Act; look once more where somebody else moved the target before anything was done."""
+        """Act; look once more where somebody else moved the target before anything was done.
+
+        Only head is the same from wherever one goes: ``-1`` would be one revision more.
+        """
         try:
             return await self._act()
         except StampConflictError:
-            if self.began:
+            if self.began or not is_to_head(self.run.order):
                 raise
             return await self._act()
 
@@ -112,6 +115,7 @@ class Attempt:
             self.target,
             order,
             settled.heads,
+            support=self.engine.providers.of(self.target.dialect).runner_support(self.target),
             journal=journal,
             begin=self._begin,
         )
@@ -245,5 +249,9 @@ def require_one_head(order: Order, graph: Graph) -> None:
 
 def is_at_head(order: Order, graph: Graph, heads: Heads) -> bool:
     """Tell whether *order* asks for nothing more than what *heads* are."""
-    asked = order.verb is Verb.SYNC and order.to in ("head", "heads")
-    return asked and heads == graph.heads and not behind(graph, heads)
+    return is_to_head(order) and heads == graph.heads and not behind(graph, heads)
+
+
+def is_to_head(order: Order) -> bool:
+    """Tell whether *order* is to apply whatever is pending."""
+    return order.verb is Verb.SYNC and order.to in ("head", "heads")

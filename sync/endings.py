@@ -155,8 +155,8 @@ def in_doubt(target: Target, unknown: Sequence[Doubt]) -> StatementInDoubtError:
     doubt = unknown[0]
     return StatementInDoubtError(
         f"{target.name}: nobody can tell whether {doubt.noun} {doubt.ticket} of revision "
-        f"{doubt.revision} took effect; look at the target, put it right, then "
-        f"levelhead stamp {target.name} REVISION"
+        f"{doubt.revision} took effect; look at the target, then "
+        f"levelhead settle {doubt.ticket} applied (or absent)"
     )
 
 

@@ -12,6 +12,7 @@ RunError                       the run cannot go on
   StatementInDoubtError        nobody can tell what a statement did: a person must look
   TargetHeldError              a person put the target on hold: release it first
   TargetBusyError              a run that does something else is under way: wait for it
+  UnknownTicketError           nothing of this ticket is in doubt: see the events of the run
   RunnerLostError              the runner ended without a word: its outcome is unknown
 AuditError                     the control database cannot be trusted or used
   ChainBrokenError  .sequence  an event is missing or was altered
@@ -81,6 +82,10 @@ class TargetHeldError(RunError):
 
 class TargetBusyError(RunError):
     """A run that does something else is under way on the target."""
+
+
+class UnknownTicketError(RunError):
+    """No act in doubt has this ticket, or a person cannot settle it so."""
 
 
 class RunnerLostError(RunError):

@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 
 from providers.base import Session
 from providers.errors import StatementError
-from providers.types import Heads, Target
+from providers.types import Heads, RunnerSupport, Target
 from sync.errors import RunError
 from sync.journal import Journal
 from sync.model import Order
 from sync.plan.canonical import plain, plan_of
-from sync.plan.conversation import About, Conversation, End, Failed, Sent, Word
+from sync.plan.conversation import About, Conversation, End, Failed, Note, Sent, Word
 from sync.plan.model import Plan
 from sync.plan.processes import Runners, steps_of
 from sync.settings import History
@@ -32,6 +32,7 @@ async def migrate(
     order: Order,
     heads: Heads,
     *,
+    support: RunnerSupport,
     journal: Journal,
     begin: Begin,
 ) -> Heads:
@@ -41,7 +42,7 @@ async def migrate(
         StampConflictError: The target was no longer at *heads*; nothing was done.
         LevelheadError: A step failed; the steps before it stand.
     """
-    async with runners.migrate(history, target, order, heads) as talk:
+    async with runners.migrate(history, target, order, heads, support=support) as talk:
         about = opening(await talk.hear())
         plan = plan_of(history.name, target.dialect, heads, steps_of(about.facts["path"]))
         await begin(plan)
@@ -76,7 +77,7 @@ async def attend(
         about.noun, revision=about.revision, sqls=about.sqls, **facts
     ) as action:
         await talk.go(action.ticket, await standing(journal, about))
-        while isinstance(word := await talk.hear(), About):
+        while isinstance(word := await talk.hear(), (About, Note)):
             await attend_inner(talk, journal, word)
         if isinstance(word, Failed):
             raise word.error
@@ -92,16 +93,19 @@ async def standing(journal: Journal, about: About) -> tuple[Sent, ...]:
     return await journal.applied(about.revision, frozenset(about.facts["after"]))
 
 
-async def attend_inner(talk: Conversation, journal: Journal, about: About) -> None:
-    """Attend to an act within an act.
+async def attend_inner(talk: Conversation, journal: Journal, word: About | Note) -> None:
+    """Attend to what the runner says in the middle of an act.
 
     A script may survive the failure of a statement and go on. The runner does not survive
     the failure of a step.
     """
+    if isinstance(word, Note):
+        await journal.skipped(word.revision, word.facts)
+        return
     try:
-        await attend(talk, journal, about, about.facts)
+        await attend(talk, journal, word, word.facts)
     except StatementError:
-        if about.noun == "step":
+        if word.noun == "step":
             raise
 
 

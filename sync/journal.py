@@ -145,6 +145,19 @@ class Journal:
             kept = await statements.texts(connection, chain.from_iterable(map(_digests, begun)))
         return tuple(_doubt(intent, kept) for intent in begun)
 
+    async def skipped(self, revision: str | None, facts: Mapping[str, JSON]) -> None:
+        """Store that a directive has no counterpart on the target's database."""
+        draft = Draft(
+            kind=Kind.DIRECTIVE_SKIPPED,
+            actor=self._run.actor,
+            target=self._run.target,
+            history=self._run.history,
+            run=self._run.id,
+            revision=revision,
+            data=facts,
+        )
+        await self._log.record(draft)
+
     async def applied(self, revision: str, after: Heads) -> tuple[Sent, ...]:
         """Return what earlier runs made final of a step that leads to *after*, in order.
 

@@ -126,6 +126,13 @@ class Rollout:
     skipped: tuple[Skip, ...] = ()
 
 
+class Verdict(StrEnum):
+    """What a person has found out about an act in doubt."""
+
+    APPLIED = "applied"  #: it took effect
+    ABSENT = "absent"  #: it did not
+
+
 class Role(StrEnum):
     """What the bearer of a token may do; each includes the one before."""
 

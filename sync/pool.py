@@ -22,9 +22,17 @@ class Providers:
         Raises:
             UnknownDialectError: There is no provider for it, or its driver is missing.
         """
-        if target.dialect not in self._loaded:
-            self._loaded[target.dialect] = load_provider(target.dialect, self._known)
-        return self._loaded[target.dialect].open(target)
+        return self.of(target.dialect).open(target)
+
+    def of(self, dialect: str) -> Provider:
+        """Return the provider for *dialect*.
+
+        Raises:
+            UnknownDialectError: There is none, or its driver is missing.
+        """
+        if dialect not in self._loaded:
+            self._loaded[dialect] = load_provider(dialect, self._known)
+        return self._loaded[dialect]
 
     async def aclose(self) -> None:
         """Close every provider. Safe to call twice."""

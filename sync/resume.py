@@ -61,9 +61,7 @@ def forgets(event: Event) -> bool:
     """Tell whether nothing of a step stands for itself any more: it is whole, or undone."""
     if event.kind == Kind.STEP_SUCCEEDED:
         return True
-    return event.kind == Kind.STEP_RESOLVED and (
-        was_applied(event) or event.data.get("settled_by") is not None
-    )
+    return event.kind == Kind.STEP_RESOLVED and was_applied(event)
 
 
 def was_applied(event: Event) -> bool:

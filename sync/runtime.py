@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from providers.errors import ConfigError
 from providers.types import Target
+from sync.by_hand import settle_by_hand
 from sync.checks import Checks
 from sync.engine import Engine
 from sync.events.chain import Draft, Event
@@ -31,6 +32,7 @@ from sync.model import (
     Selection,
     TargetStatus,
     Token,
+    Verdict,
 )
 from sync.plan.model import Preview
 from sync.plan.processes import Runners
@@ -166,6 +168,10 @@ class Runtime:
                     )
                 )
         return (await self._checks.recorded([chosen]))[0]
+
+    async def settle(self, ticket: str, verdict: Verdict, *, actor: str) -> Event:
+        """Put on record what a person has found out about an act in doubt; see `settle_by_hand`."""
+        return await settle_by_hand(self._engine, ticket, verdict, actor=actor)
 
     async def run(self, run_id: str) -> Run | None:
         """Return a run; None where there is none of this id."""

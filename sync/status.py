@@ -129,8 +129,35 @@ def draft(kind: Kind, target: Target, data: Mapping[str, JSON]) -> Draft:
     return Draft(kind=kind, actor="service", target=target.name, history=target.history, data=data)
 
 
-def due(target: Target, state: TargetState | None, now: datetime) -> bool:
-    """Tell whether the clock may look at *target* now."""
+def due(
+    target: Target,
+    state: TargetState | None,
+    now: datetime,
+    *,
+    rest: timedelta,
+    graph: Graph | None,
+) -> bool:
+    """Tell whether the clock shall look at *target* now.
+
+    It rests for *rest* after a look, unless something is pending since.
+    """
+    if not may_touch(target, state, now):
+        return False
+    if state is None or state.checked_at is None or state.checked_at + rest <= now:
+        return True
+    return calls(target, state, graph)
+
+
+def calls(target: Target, state: TargetState, graph: Graph | None) -> bool:
+    """Tell whether the clock would apply something, as far as is known without looking."""
+    if graph is None or state.heads is None:
+        return False
+    status = standing(state.heads, Knowledge(graph))
+    return may_apply(target, replace(state, status=status), graph)
+
+
+def may_touch(target: Target, state: TargetState | None, now: datetime) -> bool:
+    """Tell whether the clock may turn to *target*: its policy and its patience allow it."""
     if target.policy is Policy.OFF:
         return False
     return state is None or state.retry_at is None or state.retry_at <= now

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 
+from providers.errors import UnknownDialectError
 from providers.types import Target
 from sync.checks import Checks
 from sync.engine import Engine
@@ -14,7 +16,7 @@ from sync.history import Graph
 from sync.model import Order, Rollout, Verb
 from sync.rollout import Rollouts
 from sync.run import Objection, Runs
-from sync.status import due, may_apply
+from sync.status import due, may_apply, may_touch
 from sync.store import runs as runs_table
 from sync.store.targets import TargetState
 
@@ -43,9 +45,7 @@ class Sweep:
         Runs go on after the sweep has ended.
         """
         await self._recover()
-        states = await self._rollouts.states()
-        now = self._engine.clock()
-        chosen = [t for t in self._targets.values() if due(t, states.get(t.name), now)]
+        chosen = await self._due()
         await self._checks.check(chosen)
         order = Order(Verb.SYNC)
         states = await self._rollouts.states()
@@ -54,6 +54,32 @@ class Sweep:
         if not behind:
             return None
         return await self._rollouts.start(order, behind, actor="clock", objection=objection)
+
+    async def _due(self) -> list[Target]:
+        """Return the targets to look at now."""
+        knowledge = await self._checks.knowledge(self._targets.values())
+        states = await self._rollouts.states()
+        now = self._engine.clock()
+        return [
+            target
+            for target in self._targets.values()
+            if due(
+                target,
+                states.get(target.name),
+                now,
+                rest=self._rest(target),
+                graph=knowledge[target.history].graph,
+            )
+        ]
+
+    def _rest(self, target: Target) -> timedelta:
+        """Return how long *target* is left alone after a look at it."""
+        if target.check_every is not None:
+            return target.check_every
+        try:
+            return self._engine.providers.of(target.dialect).rest
+        except UnknownDialectError:
+            return timedelta(0)  # each look says what is missing
 
     async def _recover(self) -> None:
         """Settle the runs whose service is gone."""
@@ -65,13 +91,13 @@ class Sweep:
             *[
                 self._runs.recover(target, orphan)
                 for target, orphan in found
-                if target and await self._is_due(target, states.get(target.name))
+                if target and await self._may_settle(target, states.get(target.name))
             ]
         )
 
-    async def _is_due(self, target: Target, state: TargetState | None) -> bool:
+    async def _may_settle(self, target: Target, state: TargetState | None) -> bool:
         """Tell whether settling may be tried: not when the same scripts gave up already."""
-        if not due(target, state, self._engine.clock()):
+        if not may_touch(target, state, self._engine.clock()):
             return False
         knowledge = await self._engine.histories.knowledge(target.history)
         failed = state.failed_scripts if state else None

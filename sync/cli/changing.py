@@ -15,7 +15,7 @@ from sync.cli.progress import failure
 from sync.cli.screen import Screen
 from sync.cli.words import named
 from sync.errors import RunError
-from sync.model import Order, Rollout, Selection, Skip
+from sync.model import Order, Rollout, Selection, Skip, Verdict
 from sync.settings import Settings
 
 
@@ -77,6 +77,16 @@ def harmless(rollout: Rollout, targets: Mapping[str, Target]) -> Iterator[Skip]:
 def complain(lines: Iterable[str]) -> None:
     """Write each line to stderr."""
     sys.stderr.writelines(f"{line}\n" for line in lines)
+
+
+async def settle_ticket(
+    settings: Settings, ticket: str, verdict: Verdict, actor: str, screen: Screen
+) -> int:
+    """Say what became of an act in doubt."""
+    async with open_door(settings, actor, os.environ) as door:
+        await door.settle(ticket, verdict)
+    screen.tell(f"{ticket}: {verdict.value}", {"ticket": ticket, "outcome": verdict.value})
+    return 0
 
 
 async def release_target(settings: Settings, target: str, actor: str, screen: Screen) -> int:

@@ -31,7 +31,7 @@ from sync.cli.options import (
     selection,
 )
 from sync.cli.screen import choose_screen
-from sync.model import EventQuery, Order, Role, RunQuery, RunState, Selection, Verb
+from sync.model import EventQuery, Order, Role, RunQuery, RunState, Selection, Verb, Verdict
 
 if TYPE_CHECKING:
     from sync.settings import Settings
@@ -173,6 +173,25 @@ def release(
     return asyncio.run(
         release_target(_settings(config), target, _actor(actor), choose_screen(json=json))
     )
+
+
+@app.command()
+def settle(
+    ticket: Annotated[str, typer.Argument(metavar="TICKET", help="As the run's error names it.")],
+    outcome: Annotated[Verdict, typer.Argument(metavar="applied|absent", help="What you found.")],
+    *,
+    actor: Actor = None,
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Say whether a statement that nobody saw the end of took effect.
+
+    Look at the target first. The next run goes on from there.
+    """
+    from sync.cli.changing import settle_ticket
+
+    screen = choose_screen(json=json)
+    return asyncio.run(settle_ticket(_settings(config), ticket, outcome, _actor(actor), screen))
 
 
 @app.command()

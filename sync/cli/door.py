@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from sync.cli.words import span
-from sync.model import Order, Role, Rollout, Selection, TargetStatus
+from sync.model import Order, Role, Rollout, Selection, TargetStatus, Verdict
 from sync.runtime import Runtime
 from sync.settings import Settings
 from sync.store.backends import control_file
@@ -33,6 +33,9 @@ class Door(Protocol):
 
     async def release(self, target: str) -> TargetStatus:
         """End a hold."""
+
+    async def settle(self, ticket: str, verdict: Verdict) -> None:
+        """Say what became of an act in doubt."""
 
     async def create_token(self, name: str, role: Role) -> str:
         """Create a token, and return its key."""
@@ -61,6 +64,10 @@ class LocalDoor:
     async def release(self, target: str) -> TargetStatus:
         """End a hold."""
         return await self.reads.release(target, actor=self._actor)
+
+    async def settle(self, ticket: str, verdict: Verdict) -> None:
+        """Say what became of an act in doubt."""
+        await self.reads.settle(ticket, verdict, actor=self._actor)
 
     async def create_token(self, name: str, role: Role) -> str:
         """Create a token, and return its key."""

@@ -17,7 +17,7 @@ from providers.errors import ConfigError, LevelheadError
 from sync.cli.failures import RefusedError, code_of_problem
 from sync.cli.words import one_line
 from sync.errors import ControlDatabaseBusyError
-from sync.model import Order, Role, Rollout, Run, Selection, TargetStatus, Verb
+from sync.model import Order, Role, Rollout, Run, Selection, TargetStatus, Verb, Verdict
 from sync.runtime import Runtime
 
 PREFIX = "/api/v1"
@@ -77,6 +77,11 @@ class ServiceDoor:
         """End a hold."""
         answer = await self._send("POST", f"/targets/{quote(target, safe='')}/release")
         return _read(TargetStatus, answer)
+
+    async def settle(self, ticket: str, verdict: Verdict) -> None:
+        """Say what became of an act in doubt."""
+        path = f"/tickets/{quote(ticket, safe='')}/settle"
+        await self._send("POST", path, {"outcome": verdict.value})
 
     async def create_token(self, name: str, role: Role) -> str:
         """Create a token, and return its key."""

@@ -51,6 +51,8 @@ class Kind(StrEnum):
     STAMP_INTERRUPTED = "stamp.interrupted"
     STAMP_RESOLVED = "stamp.resolved"
 
+    DIRECTIVE_SKIPPED = "directive.skipped"  #: it has no counterpart on the target's database
+
     LEASE_LOST = "lease.lost"
 
     TOKEN_CREATED = "token.created"  # noqa: S105 - the name of an event, not a password

@@ -54,13 +54,21 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """A directive was skipped: the target's database has no counterpart for it."""
+
+    revision: str | None
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The runner's last word."""
 
     answer: Mapping[str, Any]
 
 
-Word: TypeAlias = About | Done | Failed | End
+Word: TypeAlias = About | Done | Failed | Note | End
 
 
 class Conversation:
@@ -122,6 +130,8 @@ class Conversation:
         kind = said.pop("say")
         if kind == "about":
             return About(said["noun"], said["revision"], tuple(said["sqls"]), said["facts"])
+        if kind == "note":
+            return Note(said["revision"], said["facts"])
         if kind == "done":
             return Done(said["facts"])
         if kind == "failed":

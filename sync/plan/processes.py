@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from providers.types import Heads, Target
+from providers.types import Heads, RunnerSupport, Target
 from sync.errors import PlanError, RunnerLostError, ScriptError
 from sync.history import Graph, Revision
 from sync.model import Order
@@ -69,7 +69,13 @@ class Runners:
 
     @asynccontextmanager
     async def migrate(
-        self, history: History, target: Target, order: Order, heads: Heads
+        self,
+        history: History,
+        target: Target,
+        order: Order,
+        heads: Heads,
+        *,
+        support: RunnerSupport,
     ) -> AsyncIterator[Conversation]:
         """Start carrying out *order* on *target*, and talk with the runner in the block.
 
@@ -78,7 +84,13 @@ class Runners:
         Raises:
             RunnerTimeoutError: The block took longer than the settings allow.
         """
-        request = {"op": "migrate", **migration(target, order, heads), "driver": history.driver}
+        request = {
+            "op": "migrate",
+            **migration(target, order, heads),
+            "driver": history.driver,
+            "connect_arguments": dict(support.connect_arguments),
+            "extension": str(support.extension) if support.extension else None,
+        }
         async with self._talk(history, target.name, request) as talk:
             yield talk
 

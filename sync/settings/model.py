@@ -190,6 +190,12 @@ class TargetTable(Section):
         min_length=1,
         description="Schema the scripts work in. Without it: the search path.",
     )
+    check_every: Duration | None = Field(
+        default=None,
+        description="The clock looks at it no more often than this, unless something is "
+        "pending. Without it: at each sweep; a Databricks warehouse once an hour, since "
+        "looking wakes it.",
+    )
     lock_wait: Duration = Field(
         default=_TARGET["lock_wait"], description="Patience for the migration lock."
     )

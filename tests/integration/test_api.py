@@ -227,6 +227,7 @@ CHANGES = [
     ("POST", "targets/orders-eu/downgrade"),
     ("POST", "targets/orders-eu/stamp"),
     ("POST", "targets/orders-eu/release"),
+    ("POST", "tickets/none/settle"),
 ]
 ADMINISTRATION = [("GET", "tokens"), ("POST", "tokens"), ("DELETE", "tokens/viewer")]
 READS = [

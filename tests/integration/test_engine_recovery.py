@@ -212,7 +212,7 @@ async def test_what_nobody_can_tell_is_a_persons(
         stopped = await status(runtime)
         assert stopped.problem == (
             "db-1: nobody can tell whether statement statement-a2 of revision a2 took effect; "
-            "look at the target, put it right, then levelhead stamp db-1 REVISION"
+            "look at the target, then levelhead settle statement-a2 applied (or absent)"
         )
         assert (await found(runtime)).state is RunState.INTERRUPTED
         (step,) = await events(runtime, kind="step.resolved")

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from sync.model import RunState, Status, Verb
+import asyncio
+
+import pytest
+
+from sync.errors import UnknownTicketError
+from sync.model import Order, RunState, Selection, Status, Verb, Verdict
+from sync.runtime import Runtime
 from tests.support.engine import (
     at,
     events,
@@ -97,3 +103,60 @@ async def test_a_stamp_makes_it_begin_anew(scripts: Scripts, url: str) -> None:
         again = await ordered_one(runtime)
         assert (again.state, again.after) == (RunState.SUCCEEDED, at("a1"))
     assert await tables(url) == {"alembic_version", "first", "second"}
+
+
+IN_DOUBT = """
+with op.get_context().autocommit_block():
+    op.execute("CREATE TABLE first ()")
+    op.execute("INSERT INTO seen SELECT 1 FROM pg_sleep(60)")
+    op.execute("CREATE TABLE second ()")
+"""
+
+
+async def left_in_doubt(scripts: Scripts, url: str, runtime: Runtime) -> str:
+    """Lose the connection in the middle of a statement; return its ticket."""
+    scripts.add("a1", IN_DOUBT)
+    await execute(url, "CREATE TABLE seen (id INT)")
+    rollout = await runtime.request(Order(Verb.SYNC), Selection(targets=("db-1",)), actor="ada")
+    while len(await events(runtime, kind="statement.started")) < 2:  # noqa: ASYNC110 - a database is asked
+        await asyncio.sleep(0.05)
+    await execute(url, TERMINATED)
+    await runtime.finished(rollout.id)
+    assert (await ordered_one(runtime)).state is RunState.INTERRUPTED
+    return str((await events(runtime, kind="statement.started"))[-1].ticket)
+
+
+TERMINATED = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE query LIKE '%INSERT INTO seen%' AND pid <> pg_backend_pid()
+"""
+
+
+@pytest.mark.parametrize("word", list(Verdict))
+async def test_a_persons_word_settles_it(
+    scripts: Scripts, url: str, control_url: str, word: Verdict
+) -> None:
+    """Applied: it is passed over. Absent: it is sent. The word is an event with a name on it."""
+    async with opened_runtime(settings_for(scripts, [url], control=control_url)) as runtime:
+        ticket = await left_in_doubt(scripts, url, runtime)
+        await execute(url, "ALTER TABLE seen RENAME TO gone")  # sent again it fails at once
+        told = await runtime.settle(ticket, word, actor="grace")
+        assert (told.kind, told.actor, told.ticket) == ("operator.settled", "grace", ticket)
+        (run,) = await swept(runtime)
+        started = await events(runtime, run=run.id, kind="statement.started")
+        texts_sent = [(await texts(runtime, event))[0].split()[0] for event in started]
+        assert texts_sent == (["CREATE"] if word is Verdict.APPLIED else ["INSERT"])
+        assert await runtime.verify() > 0
+
+
+async def test_only_what_is_in_doubt_can_be_settled(
+    scripts: Scripts, url: str, control_url: str
+) -> None:
+    """A ticket that nobody knows, or that has its end, is refused in one line."""
+    scripts.add_tables("a1")
+    async with opened_runtime(settings_for(scripts, [url], control=control_url)) as runtime:
+        await swept(runtime)
+        (done,) = await events(runtime, kind="transaction.succeeded")
+        for ticket in ("nonsense", str(done.ticket)):
+            with pytest.raises(UnknownTicketError, match=f"of ticket {ticket} is in doubt"):
+                await runtime.settle(ticket, Verdict.APPLIED, actor="grace")

@@ -214,5 +214,5 @@ def test_a_doubt_names_the_way_out() -> None:
     """The error says what is in doubt, and what a person does about it."""
     assert str(in_doubt(TARGET, [a_doubt("run-1")])) == (
         "db-1: nobody can tell whether statement ticket of revision b took effect; look at the "
-        "target, put it right, then levelhead stamp db-1 REVISION"
+        "target, then levelhead settle ticket applied (or absent)"
     )

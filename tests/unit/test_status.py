@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from providers.types import Heads, Policy
+from providers.types import BASE, Heads, Policy
 from sync.history import Graph
 from sync.model import Hold, Status
 from sync.status import (
@@ -139,7 +139,29 @@ def test_only_changes_are_events(
 )
 def test_due(policy: Policy, state: TargetState | None, expected: bool) -> None:  # noqa: FBT001 - the expected answer
     """The clock looks at what is not off, and stays away for as long as it was told to."""
-    assert due(replace(TARGET, policy=policy), state, START) is expected
+    target = replace(TARGET, policy=policy)
+    assert due(target, state, START, rest=timedelta(0), graph=None) is expected
+
+
+@pytest.mark.parametrize(
+    ("state", "tree", "expected"),
+    [
+        (a_state(checked_at=None), LINE, True),
+        (a_state(heads=LINE.heads, checked_at=START), LINE, False),
+        (a_state(heads=LINE.heads, checked_at=START - timedelta(hours=1)), LINE, True),
+        (a_state(heads=BASE, checked_at=START), LINE, True),
+        (a_state(heads=BASE, checked_at=START, hold=HOLD), LINE, False),
+        (a_state(heads=BASE, checked_at=START, failed_scripts=LINE.digest), LINE, False),
+        (a_state(heads=BASE, checked_at=START), None, False),
+    ],
+)
+def test_what_costs_money_is_left_to_rest(
+    state: TargetState,
+    tree: Graph | None,
+    expected: bool,  # noqa: FBT001 - the expected answer
+) -> None:
+    """After a look the clock rests, unless it knows of something to apply."""
+    assert due(TARGET, state, START, rest=timedelta(hours=1), graph=tree) is expected
 
 
 @pytest.mark.parametrize(

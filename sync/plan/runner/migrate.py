@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 from alembic.config import Config
@@ -13,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from .connection import connect, engine_like
 from .errors import RefusedError
+from .extension import connect_with, loaded
 from .guard import VersionGuard, guard_for
 from .history import Step, path, revisions
 from .journal import Journal
@@ -32,6 +34,7 @@ class Migration:
         self.connection: Connection | None = None
         self.journal: Journal | None = None
         self.guard: VersionGuard | None = None
+        self.extension: ModuleType | None = None
         self.chosen: list[Step] = []
         self.way: list[dict[str, Any]] = []
         self.heads: list[str] = []  #: as they were read back at the end
@@ -39,6 +42,10 @@ class Migration:
 
     def run(self) -> list[str]:
         """Carry out the request; return the heads it ended at."""
+        connect_with(self.request["connect_arguments"], self.request["url"])
+        self.extension = loaded(self.request["extension"])
+        if self.extension is not None:
+            self.extension.install(self.skipped)
         with EnvironmentContext(
             self.config, self.script, fn=self.steps, destination_rev=self.request["to"]
         ):
@@ -49,6 +56,11 @@ class Migration:
         if not self.ended:
             raise RefusedError("env.py ended without calling context.run_migrations()")
         return self.heads
+
+    def skipped(self, kind: str, detail: str) -> None:
+        """Tell the service of a directive that has no counterpart on the target's database."""
+        revision = self.journal.step["revision"] if self.journal and self.journal.step else None
+        self.pipe.say("note", revision=revision, facts={"directive": kind, "detail": detail})
 
     def lend(self) -> None:
         """Put our connection where env.py looks for one: an attribute ``{connection}``."""
@@ -122,7 +134,19 @@ class Migration:
         verb, to = self.request["verb"], self.request["to"]
         self.chosen = revisions(self.script, verb, to, tuple(expected))
         self.way = path(self.chosen, tuple(expected))
+        self.rehearse(guard)
         self.pipe.announce("run", path=self.way, dialect=guard.connection.dialect.name)
+
+    def rehearse(self, guard: VersionGuard) -> None:
+        """Let the extension refuse what it cannot express, before anything is sent."""
+        if self.extension is None:
+            return
+        for step in self.chosen:
+            try:
+                self.extension.rehearse(step.migration_fn, guard.connection.dialect)
+            except self.extension.RefusedDirectiveError as error:
+                revision = getattr(step, "revision").revision  # noqa: B009 - stamps run no script
+                raise RefusedError(f"revision {revision}: {error}") from error
 
     def steps(self, *_: Any) -> Iterator[Step]:  # noqa: ANN401 - Alembic's heads and context
         """Give Alembic the steps one by one, each between its two words.
