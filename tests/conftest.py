@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+
 from tests.support.postgres import database, databases, postgres
 
 __all__ = ["database", "databases", "postgres"]
+
+# Started in the background of a shell, the whole process tree ignores Ctrl-C. What the
+# tests start must be able to hear it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
