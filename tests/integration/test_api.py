@@ -262,7 +262,10 @@ async def test_no_route_is_forgotten(service: Service) -> None:
         (
             method.upper(),
             path.removeprefix("/api/v1/").format(
-                name="orders-eu" if "targets" in path else "app", id="none", digest="0" * 64
+                name="orders-eu" if "targets" in path else "app",
+                id="none",
+                ticket="none",
+                digest="0" * 64,
             ),
         )
         for path, methods in document["paths"].items()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.types import Target
+from providers.types import RunnerSupport, Target
 from sync.model import Order, Verb
 from sync.plan.conversation import About, Failed
 from sync.plan.processes import Runners
@@ -56,7 +56,9 @@ async def migrated(settings: Settings, *, stop_at: str | None = None) -> list[st
     target: Target = settings.targets["db-1"]
     runners = Runners(timeout=settings.schedule.script_timeout, secrets=settings.secrets())
     nouns: list[str] = []
-    async with runners.migrate(settings.histories["app"], target, Order(Verb.SYNC), at()) as talk:
+    async with runners.migrate(
+        settings.histories["app"], target, Order(Verb.SYNC), at(), support=RunnerSupport()
+    ) as talk:
         while len(nouns) < 3:
             word = await talk.hear()
             assert isinstance(word, About), word
@@ -102,7 +104,11 @@ async def test_a_target_that_moved_meanwhile_is_left_alone(scripts: Scripts, url
     settings = settings_for(scripts, [url])
     runners = Runners(timeout=settings.schedule.script_timeout, secrets=())
     async with runners.migrate(
-        settings.histories["app"], settings.targets["db-1"], Order(Verb.SYNC), at()
+        settings.histories["app"],
+        settings.targets["db-1"],
+        Order(Verb.SYNC),
+        at(),
+        support=RunnerSupport(),
     ) as talk:
         await talk.hear()
         await execute(url, "CREATE TABLE alembic_version (version_num text)")
@@ -145,7 +151,11 @@ async def test_it_ends_when_its_pipe_does(scripts: Scripts, url: str) -> None:
     settings = settings_for(scripts, [url])
     runners = Runners(timeout=settings.schedule.script_timeout, secrets=())
     async with runners.migrate(
-        settings.histories["app"], settings.targets["db-1"], Order(Verb.SYNC), at()
+        settings.histories["app"],
+        settings.targets["db-1"],
+        Order(Verb.SYNC),
+        at(),
+        support=RunnerSupport(),
     ) as talk:
         for _ in range(2):
             await talk.hear()
