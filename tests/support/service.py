@@ -195,7 +195,7 @@ async def ended(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-async def until(is_so: Callable[[], Awaitable[bool]], *, within: float = 20) -> None:
+async def until(is_so: Callable[[], Awaitable[bool]], *, within: float = 90) -> None:
     """Wait for something that another process does."""
     async with asyncio.timeout(within):
         while not await is_so():  # noqa: ASYNC110 - nobody here could set an event
