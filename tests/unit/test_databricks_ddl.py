@@ -1,0 +1,207 @@
+"""What Alembic writes for Databricks, without a warehouse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import op
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from databricks.sqlalchemy.base import DatabricksDialect
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import CompileError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from providers.databricks.ddl import RefusedDirectiveError, install, rehearse
+from providers.databricks.ddl.datatypes import name_of, widens
+from providers.databricks.ddl.skips import KINDS
+from tests.support.databricks_directives import COMMAND, PAGE, ROWS, TYPES, Row, rewritten
+
+SKIP = re.compile(r"-- skipped ([a-z-]+): (.*)")
+
+
+class Script:
+    """A script of SQL, as `alembic upgrade --sql` writes it."""
+
+    def __init__(self) -> None:
+        self.text = StringIO()
+        options = {"as_sql": True, "output_buffer": self.text, "literal_binds": True}
+        self.dialect = DatabricksDialect()
+        self.op = Operations(MigrationContext(self.dialect, None, options))
+
+    def run(self, call: str) -> None:
+        """Run one line of a revision."""
+        eval(call, {"op": self.op, "sa": sa})  # noqa: S307 - our own table
+
+    @property
+    def lines(self) -> list[str]:
+        """What was written, blanks as one space each."""
+        return [" ".join(each.split()).removesuffix(";") for each in self._pieces()]
+
+    def _pieces(self) -> Iterator[str]:
+        pieces = re.split(r";\n\n|(?m:^)(-- .*)\n\n", self.text.getvalue())
+        yield from (piece for piece in pieces if piece and piece.strip())
+
+
+@pytest.fixture(autouse=True)
+def skipped() -> list[tuple[str, str]]:
+    """Install the rules; give what is told of skips."""
+    told: list[tuple[str, str]] = []
+    install(lambda kind, detail: told.append((kind, detail)))
+    return told
+
+
+@pytest.fixture
+def script() -> Script:
+    """Give an empty script."""
+    return Script()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.call)
+def test_a_directive_comes_to_what_the_reference_says(row: Row, script: Script) -> None:
+    """A directive is written in its right form, skipped as a comment, or refused."""
+    if row.refusal:
+        with pytest.raises(RefusedDirectiveError) as refused:
+            script.run(row.call) if "batch" not in row.call else recreate(script.dialect)
+        assert str(refused.value) == row.refusal
+    else:
+        script.run(row.call)
+    skips = [match.groups() for line in script.lines if (match := SKIP.fullmatch(line))]
+    assert [line for line in script.lines if not SKIP.fullmatch(line)] == list(row.sends)
+    assert skips == list(row.skips)
+
+
+def recreate(dialect: DatabricksDialect) -> None:
+    """Rehearse a batch that copies its table: offline, Alembic itself wants to look at it."""
+
+    def upgrade() -> None:
+        with op.batch_alter_table("people", recreate="always") as batch:
+            batch.drop_column("age")
+
+    rehearse(upgrade, dialect)
+
+
+@pytest.mark.parametrize("text", TYPES)
+def test_a_type_has_the_name_that_the_reference_says(text: str) -> None:
+    """A type has a name on Databricks that means what it means on Postgres, or none."""
+    type_, dialect = eval(f"sa.{text}", {"sa": sa}), DatabricksDialect()  # noqa: S307 - our own table
+    if TYPES[text].startswith("("):
+        with pytest.raises(CompileError) as refused:
+            name_of(type_, dialect)
+        assert f"({refused.value.args[0]})" == TYPES[text]
+    else:
+        assert name_of(type_, dialect) == TYPES[text]
+
+
+@pytest.mark.parametrize(
+    ("type_", "name"),
+    [
+        (postgresql.TIMESTAMP(timezone=True), "TIMESTAMP"),
+        (postgresql.BYTEA(), "BINARY"),
+        (postgresql.JSONB().with_variant(sa.Text(), "databricks"), "STRING"),
+        (postgresql.UUID(), "STRING"),
+        (postgresql.ENUM("a", name="e"), "STRING"),
+    ],
+)
+def test_types_of_postgres_are_known(type_: Any, name: str) -> None:  # noqa: ANN401 - any type
+    """A history written for Postgres names its types too."""
+    assert name_of(type_, DatabricksDialect()) == name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "answer"),
+    [
+        ("INT", "BIGINT", True),
+        ("BIGINT", "INT", False),
+        ("INT", "INT", False),
+        ("FLOAT", "DOUBLE", True),
+        ("DATE", "TIMESTAMP_NTZ", True),
+        ("DATE", "TIMESTAMP", False),
+        ("INT", "DECIMAL(10,0)", True),
+        ("INT", "DECIMAL(10,1)", False),
+        ("BIGINT", "DECIMAL(20,0)", True),
+        ("DECIMAL(10,2)", "DECIMAL(12,4)", True),
+        ("DECIMAL(10,2)", "DECIMAL(11,4)", False),
+        ("STRING", "DECIMAL(20,0)", False),
+    ],
+)
+def test_what_widens(old: str, new: str, answer: bool) -> None:  # noqa: FBT001 - the expected value
+    """A column's type may change where no value is lost, and nowhere else."""
+    assert widens(old, new) is answer
+
+
+def test_every_kind_of_skip_is_shown() -> None:
+    """The reference has an example of each kind of skip, and no other kind."""
+    assert {kind for row in ROWS for kind, _ in row.skips} == set(KINDS)
+
+
+def test_the_reference_is_current() -> None:
+    """The page says what the tables say; the command in its comments rewrites it."""
+    page = PAGE.read_text(encoding="utf-8")
+    assert page.count(COMMAND) == 3
+    assert rewritten(page) == page
+
+
+def test_the_rules_take_the_place_of_the_empty_ones(script: Script) -> None:
+    """Whatever was imported first, Alembic uses these rules; installing again is no harm."""
+    install(lambda *_: None)
+    assert type(script.op.impl).__module__ == "providers.databricks.ddl.implementation"
+    assert type(Script().op.impl) is type(script.op.impl)
+
+
+def test_ddl_that_goes_around_alembic_loses_nothing(script: Script) -> None:
+    """What a directive skips by name is refused where no directive can say so."""
+    table = sa.Table("t", sa.MetaData(), sa.Column("a", sa.Integer, unique=True))
+    with pytest.raises(CompileError, match="there is no UNIQUE"):
+        CreateTable(table).compile(dialect=script.dialect)
+    with pytest.raises(CompileError, match="there are no indexes"):
+        CreateIndex(sa.Index("ix", table.c.a)).compile(dialect=script.dialect)
+
+
+def test_a_refused_directive_is_named() -> None:
+    """A refusal has directive, table and reason apart."""
+    error = RefusedDirectiveError("add_column", "t", "because")
+    assert (error.directive, error.table, error.reason) == ("add_column", "t", "because")
+    assert str(error) == "add_column on t: because"
+
+
+def test_rehearsal_finds_a_refusal_behind_what_works(skipped: list[tuple[str, str]]) -> None:
+    """A refusal comes before anything is sent or told, wherever in the revision it stands."""
+
+    def upgrade() -> None:
+        op.create_index("ix", "t", ["a"])
+        op.create_table("t", sa.Column("a", sa.Integer))
+        op.execute(sa.text("UPDATE t SET a = :one").bindparams(one=1))
+        op.add_column("t", sa.Column("j", sa.JSON()))
+
+    with pytest.raises(RefusedDirectiveError, match=r"^add_column on t: type JSON has no"):
+        rehearse(upgrade, DatabricksDialect())
+    assert skipped == []
+
+
+def test_rehearsal_leaves_a_reading_script_to_the_live_run() -> None:
+    """A script that wants a connection ends there, without an error."""
+    came: list[str] = []
+
+    def upgrade() -> None:
+        came.append("there")
+        op.get_bind().execute(sa.text("SELECT 1"))
+        came.append("further")
+
+    rehearse(upgrade, DatabricksDialect())
+    assert came == ["there"]
+
+
+def test_rehearsal_gives_op_back(script: Script) -> None:
+    """What `op` worked on before a rehearsal, it works on afterwards, refused or not."""
+    with Operations.context(script.op.migration_context):
+        rehearse(lambda: op.drop_table("t"), DatabricksDialect())
+        with pytest.raises(RefusedDirectiveError):
+            rehearse(lambda: op.add_column("t", sa.Column("j", sa.JSON())), DatabricksDialect())
+        op.drop_table("kept")
+    assert script.lines == ["DROP TABLE kept"]
