@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from providers.errors import LevelheadError
 from providers.types import Policy, Target
 from sync.engine import Engine
@@ -43,6 +45,11 @@ class Checks:
                 state = noticed(state, seen, known, self._engine.patience)
             found.append(view(target, state, known.graph, last.get(target.name)))
         return tuple(found)
+
+    async def moving(self) -> frozenset[str]:
+        """Return the names of the targets with a run under way."""
+        async with self._engine.store.reading() as connection:
+            return await under_way(connection)
 
     async def look(self, chosen: Iterable[Target]) -> list[Observation]:
         """Look at targets without writing anything down, concurrently under the limit.
@@ -94,7 +101,7 @@ class Checks:
         states: list[TargetState] = []
         drafts: list[Draft] = []
         async with self._engine.log.writing() as batch:
-            moving = {r.target for r in await runs.open_runs(batch.connection) if r.state in MOVING}
+            moving = await under_way(batch.connection)
             told = [one for one in seen if one.target.name not in moving]
             names = [one.target.name for one in told]
             known = await targets.all_to_change(batch.connection, names)
@@ -107,6 +114,12 @@ class Checks:
                     drafts += differences(old, new, one.target)
             await targets.save(batch.connection, *states)
             await batch.append(*drafts)
+
+
+async def under_way(connection: AsyncConnection) -> frozenset[str]:
+    """Return the names of the targets with a run under way."""
+    open_runs = await runs.open_runs(connection)
+    return frozenset(run.target for run in open_runs if run.state in MOVING)
 
 
 def is_newer(seen: Observation, known: TargetState) -> bool:

@@ -50,7 +50,9 @@ class Sweep:
         order = Order(Verb.SYNC)
         states = await self._rollouts.states()
         objection = clocks_objection(await self._graphs(chosen))
-        behind = [t for t in chosen if not objection(t, order, states.get(t.name))]
+        moving = await self._checks.moving()
+        free = [target for target in chosen if target.name not in moving]
+        behind = [t for t in free if not objection(t, order, states.get(t.name))]
         if not behind:
             return None
         return await self._rollouts.start(order, behind, actor="clock", objection=objection)

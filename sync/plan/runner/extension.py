@@ -7,6 +7,7 @@ need rules that no installed package has. The history's env.py knows nothing of 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -41,6 +42,19 @@ def loaded(folder: str | None) -> ModuleType | None:
             "of the history"
         ) from error
     return module
+
+
+def refuse_while(in_step: Callable[[], bool]) -> None:
+    """Refuse every connection that a script makes for itself: nobody would write it down."""
+
+    def refuse(*_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        if in_step():
+            raise RefusedError(
+                "a script opens a connection of its own, which cannot be journaled; "
+                "use op.get_bind(), or op.get_context().autocommit_block()"
+            )
+
+    event.listen(Engine, "do_connect", refuse)
 
 
 def connect_with(arguments: dict[str, Any], url: str) -> None:

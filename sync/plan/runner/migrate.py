@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from .connection import connect, engine_like
 from .errors import RefusedError
-from .extension import connect_with, loaded
+from .extension import connect_with, loaded, refuse_while
 from .guard import VersionGuard, guard_for
 from .history import Step, path, revisions
 from .journal import Journal
@@ -42,6 +42,7 @@ class Migration:
 
     def run(self) -> list[str]:
         """Carry out the request; return the heads it ended at."""
+        refuse_while(lambda: bool(self.journal and self.journal.step))
         connect_with(self.request["connect_arguments"], self.request["url"])
         self.extension = loaded(self.request["extension"])
         if self.extension is not None:
