@@ -11,9 +11,13 @@ from providers.errors import UnknownDialectError
 
 #: dialect name -> import string of the provider class
 BUILT_IN: Mapping[str, str] = {
+    "databricks": "providers.databricks.provider:DatabricksProvider",
     "memory": "providers.memory:MemoryProvider",
     "postgresql": "providers.postgres.provider:PostgresProvider",
 }
+
+#: dialect name -> the extra that brings its driver; the drivers of others come with levelhead
+EXTRAS: Mapping[str, str] = {"databricks": "databricks"}
 
 #: Third parties register ``dialect = "package.module:ProviderClass"`` under this group.
 ENTRY_POINT_GROUP = "levelhead.providers"
@@ -41,5 +45,11 @@ def load_provider(dialect: str, known: Mapping[str, str]) -> Provider:
     except ImportError as error:
         raise UnknownDialectError(
             f"the provider for {dialect!r} needs {error.name!r}, which is not installed"
+            f"{_remedy(dialect)}"
         ) from error
     return provider
+
+
+def _remedy(dialect: str) -> str:
+    extra = EXTRAS.get(dialect)
+    return f"; pip install 'levelhead[{extra}]'" if extra else ""

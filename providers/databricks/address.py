@@ -1,0 +1,172 @@
+"""Reads the URL of a SQL warehouse: what the connector gets of it, and what may be shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+#: What every session of the connector is opened with, ours and those of runners.
+#: Its newer retries send a statement again when the connection broke after it took effect,
+#: even where one attempt is allowed; the older ones keep to one attempt. With telemetry,
+#: connecting asks another address first, and waits half a minute where that is closed.
+_ALWAYS: Mapping[str, object] = {
+    "_enable_v3_retries": False,
+    "_retry_stop_after_attempts_count": 1,
+    "enable_telemetry": False,
+    "user_agent_entry": "levelhead",
+    "use_inline_params": False,
+}
+
+#: Read by databricks-sqlalchemy, which gets the same URL.
+_FOR_THE_DIALECT = frozenset({"enable_multirow_insert_casts"})
+
+_PLACE = frozenset({"http_path", "catalog", "schema"})
+_WAREHOUSE = re.compile(r"/(?:warehouses|endpoints)/([^/?]+)")
+
+
+class AddressError(ValueError):
+    """A URL cannot be used; the message says why and shows no value of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a warehouse is. All but the token may be shown."""
+
+    server: str  #: host, and port where it is given
+    origin: str  #: scheme, host and port of the workspace's REST API
+    http_path: str
+    token: str = field(repr=False)
+    catalog: str | None = None  #: None: the workspace's default
+    schema: str | None = None  #: None: the catalog's default
+    trusted: str | None = None  #: file with certificate authorities; None: the system's
+
+    @property
+    def warehouse(self) -> str | None:
+        """The id of the warehouse; None where the path is that of a cluster."""
+        found = _WAREHOUSE.search(self.http_path)
+        return found[1] if found else None
+
+
+def connect_arguments(url: str) -> dict[str, object]:
+    """Return the arguments for `databricks.sql.connect`: for us, and for a runner's engine.
+
+    Raises:
+        AddressError: *url* cannot be used as it is written.
+    """
+    parts, options = _read(url)
+    place = address(url)
+    known = {
+        "server_hostname": parts.hostname,
+        "access_token": place.token,
+        "http_path": place.http_path,
+        "catalog": place.catalog,
+        "schema": place.schema,
+        "_port": parts.port,
+    }
+    given = {name: _OPTIONS[name](text) for name, text in options.items() if name in _OPTIONS}
+    return {**{name: it for name, it in known.items() if it is not None}, **given, **_ALWAYS}
+
+
+def address(url: str) -> Address:
+    """Return where *url* leads.
+
+    Raises:
+        AddressError: *url* cannot be used as it is written.
+    """
+    parts, options = _read(url)
+    port = _OPTIONS["_port"](options["_port"]) if "_port" in options else parts.port
+    host = parts.hostname if port is None else f"{parts.hostname}:{port}"
+    uri = options.get("_connection_uri")
+    return Address(
+        server=urlsplit(uri).netloc if uri else str(host),
+        origin="://".join(urlsplit(uri)[:2]) if uri else f"https://{host}",
+        http_path=options["http_path"],
+        token=unquote(parts.password or ""),
+        catalog=options.get("catalog"),
+        schema=options.get("schema"),
+        trusted=options.get("_tls_trusted_ca_file"),
+    )
+
+
+def _read(url: str) -> tuple[SplitResult, dict[str, str]]:
+    """Split *url*, and check all of it."""
+    with _own_words("it cannot be read; reserved characters are percent-encoded"):
+        parts = urlsplit(url)
+        _ = parts.port  # is read on access
+    if "@" in parts.path + parts.fragment or parts.fragment:
+        raise AddressError("a reserved character (such as / ? # @) is not percent-encoded")
+    options = dict(parse_qsl(parts.query))
+    if not parts.hostname or not parts.password:
+        raise AddressError("it must begin with databricks://token:TOKEN@HOST")
+    if not options.get("http_path"):
+        raise AddressError("it lacks http_path, which the warehouse's connection details show")
+    for name, text in options.items():
+        _check(name, text)
+    return parts, options
+
+
+def _check(name: str, text: str) -> None:
+    if name in _PLACE | _FOR_THE_DIALECT:
+        return
+    if name.startswith("_retry") or name == "_enable_v3_retries":
+        raise AddressError(f"{name} cannot be given: no request is sent twice")
+    if name in {"_tls_no_verify", "_tls_verify_hostname"}:
+        raise AddressError(
+            f"{name} cannot be given: certificates are verified;"
+            " name your authority's file with _tls_trusted_ca_file"
+        )
+    if name not in _OPTIONS:
+        choices = ", ".join(sorted({*_PLACE, *_OPTIONS}))
+        raise AddressError(f"option {name[:40]!r} is not known; choose from {choices}")
+    with _own_words(f"the value of {name} makes no sense"):
+        _OPTIONS[name](text)
+
+
+def _address(text: str) -> str:
+    """Check an address that stands for host and path; the token is never sent in the clear."""
+    parts = urlsplit(text)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise AddressError("_connection_uri must begin with https: the token would travel unhidden")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+        raise AddressError("_connection_uri must be an address such as https://HOST/PATH")
+    return text
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _off(text: str) -> bool:
+    if text.lower() not in {"false", "0"}:
+        raise AddressError("enable_telemetry cannot be given: telemetry stays off")
+    return False
+
+
+#: Arguments of the connector that a URL may carry -> how they are read.
+_OPTIONS: Mapping[str, Callable[[str], object]] = {
+    "_connection_uri": _address,
+    "_port": int,
+    "_socket_timeout": float,
+    "_tls_client_cert_file": str,
+    "_tls_client_cert_key_file": str,
+    "_tls_trusted_ca_file": str,
+    "enable_telemetry": _off,
+}
+
+
+@contextmanager
+def _own_words(message: str) -> Iterator[None]:
+    """Say *message* instead of what the standard library says: that could quote the token."""
+    try:
+        yield
+    except AddressError:
+        raise
+    except ValueError:
+        raise AddressError(message) from None

@@ -1,0 +1,167 @@
+"""Opens sessions on Databricks SQL warehouses."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from math import ceil
+from typing import Any, ClassVar
+
+from databricks import sql
+from databricks.sql import exc
+from databricks.sql.client import Connection as Driver
+
+from providers.base import Provider, Session
+from providers.databricks.address import Address, address, connect_arguments
+from providers.databricks.connection import Connection
+from providers.databricks.errors import asks_for_patience, opening
+from providers.databricks.history import state_of
+from providers.databricks.session import DatabricksSession
+from providers.databricks.sql import use
+from providers.databricks.threads import Threads
+from providers.errors import AccessDeniedError, ConnectError
+from providers.types import Target
+
+#: Seconds for one answer, once a session is open; a statement may run for longer than that.
+_ANSWER_PATIENCE = 60.0
+
+#: Seconds to ask how a warehouse is that did not open.
+_STATE_PATIENCE = 2.0
+
+#: Seconds between two tries while a warehouse starts.
+_PAUSE = 0.5
+
+#: States from which an unsuccessful start is one that goes on.
+_ON_ITS_WAY = frozenset({"STARTING", "STOPPED", "STOPPING"})
+
+# The connector logs each failure that we report as an error, with the warehouse's own text,
+# which may hold data; and that its older retries are deprecated, at every open.
+logging.getLogger("databricks.sql").setLevel(logging.CRITICAL)
+
+
+class DatabricksProvider(Provider):
+    """SQL warehouses through databricks-sql-connector; its calls run in threads of its own."""
+
+    dialect: ClassVar[str] = "databricks"
+
+    def __init__(self) -> None:
+        self._threads = Threads()
+
+    @asynccontextmanager
+    async def open(self, target: Target) -> AsyncIterator[Session]:
+        """Open a session on *target*; see `Provider.open`.
+
+        A warehouse that is stopped starts then; where that takes longer than the target's
+        connect_timeout, the `ConnectError` says that it is starting.
+        """
+        with opening(target.name, None):
+            place = address(target.url)
+        place = replace(place, schema=target.schema or place.schema)
+        connection = await self._connect(target, place)
+        try:
+            yield DatabricksSession(connection, target, place, self._threads)
+        finally:
+            await connection.close()
+
+    async def aclose(self) -> None:
+        """Let the threads end; see `Provider.aclose`."""
+        self._threads.close()
+
+    async def _connect(self, target: Target, place: Address) -> Connection:
+        try:
+            async with asyncio.timeout(target.connect_timeout.total_seconds()):
+                while (connection := await self._try(target, place)) is None:  # noqa: ASYNC110 - a warehouse tells nobody
+                    await asyncio.sleep(_PAUSE)
+                return connection
+        except TimeoutError as error:
+            raise ConnectError(await self._excuse(place), target=target.name) from error
+
+    async def _try(self, target: Target, place: Address) -> Connection | None:
+        """Open a session; None where the warehouse asks for another try."""
+        with opening(target.name, place):
+            try:
+                connection = Connection(await self._dial(target, place), self._threads)
+                return await _prepared(connection, place)
+            except exc.RequestError as error:
+                if asks_for_patience(error):
+                    return None
+                raise
+
+    async def _dial(self, target: Target, place: Address) -> Driver:
+        dialling = self._threads.start(lambda: _dial(target, place))
+        try:
+            driver = await asyncio.wrap_future(dialling)
+        except asyncio.CancelledError:
+            dialling.add_done_callback(self._discard)
+            raise
+        if not _sends_once(driver):
+            self._threads.start(driver.close)
+            raise AccessDeniedError(
+                "this databricks-sql-connector may send a statement twice;"
+                " install one that levelhead was tested with: pip install 'levelhead[databricks]'",
+                target=target.name,
+            )
+        return driver
+
+    def _discard(self, late: Future[Driver]) -> None:
+        """Close a session that nobody waits for any more."""
+        if not late.cancelled() and late.exception() is None:
+            with suppress(RuntimeError):  # no thread is left when the provider was closed
+                self._threads.start(late.result().close)
+
+    async def _excuse(self, place: Address) -> str:
+        """Return why a session did not open in time."""
+        state = await self._threads.run(lambda: state_of(place, timeout=_STATE_PATIENCE))
+        if state in _ON_ITS_WAY:
+            return (
+                f"the warehouse at {place.server} is starting; try again, or raise connect_timeout"
+            )
+        known = "" if state is None else f" (it is {state})"
+        return (
+            f"{place.server} did not open a session in time{known};"
+            " check the network, try again later, or raise connect_timeout"
+        )
+
+
+async def _prepared(connection: Connection, place: Address) -> Connection:
+    """Make sure that catalog and schema exist: a warehouse opens sessions without looking."""
+    try:
+        if (statement := use(place.catalog, place.schema)) is not None:
+            await connection.query(statement)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+def _dial(target: Target, place: Address) -> Driver:
+    given = connect_arguments(target.url)
+    arguments: dict[str, Any] = {
+        **given,
+        "schema": place.schema,
+        "session_configuration": _settings(target),
+        "use_cloud_fetch": False,  # results of ours are small; storage has another address
+        "_socket_timeout": target.connect_timeout.total_seconds(),
+    }
+    driver = sql.connect(**arguments)
+    # The connector has one limit for all requests, and no other way to change it later.
+    transport: Any = driver.session.backend._transport  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    transport.setTimeout(float(str(given.get("_socket_timeout", _ANSWER_PATIENCE))) * 1000)
+    return driver
+
+
+def _settings(target: Target) -> dict[str, str]:
+    """Return the settings of the session; without a limit of ours the warehouse's own holds."""
+    if not target.statement_timeout:
+        return {}
+    return {"STATEMENT_TIMEOUT": str(ceil(target.statement_timeout / timedelta(seconds=1)))}
+
+
+def _sends_once(driver: Driver) -> bool:
+    """Tell whether the connector does as it was told: later ones may know no such argument."""
+    return getattr(driver.session.backend, "enable_v3_retries", True) is False

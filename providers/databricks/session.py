@@ -1,0 +1,142 @@
+"""One session on a SQL warehouse as a session of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from time import monotonic
+
+from databricks.sql import exc
+
+from providers.base import Session
+from providers.databricks.address import Address
+from providers.databricks.connection import Connection
+from providers.databricks.errors import condition_of, reading, sending, waiting
+from providers.databricks.history import ERRORS, outcome_of
+from providers.databricks.sql import creation, mark, move, version_table
+from providers.databricks.threads import Threads
+from providers.errors import ConnectionLostError, StampConflictError, StatementError
+from providers.types import Heads, Outcome, Receipt, Statement, Target
+
+_NO_TABLE = "TABLE_OR_VIEW_NOT_FOUND"
+
+#: SQLSTATE of a statement that had no effect because another one was quicker.
+_OVERTAKEN = "2D521"
+
+#: Seconds for one answer of the query history.
+_HISTORY_PATIENCE = 30.0
+
+
+class DatabricksSession(Session):
+    """A session on one schema of a warehouse. Nothing rolls back, so it is not `Transactional`."""
+
+    def __init__(
+        self, connection: Connection, target: Target, place: Address, threads: Threads
+    ) -> None:
+        self._connection = connection
+        self._target = target
+        self._place = place
+        self._threads = threads
+        self._table = version_table(target, place)
+
+    async def heads(self) -> Heads:
+        """Return the revisions in the version table; see `Session.heads`."""
+        return frozenset(await self._rows() or ())
+
+    @asynccontextmanager
+    async def lock(self, *, wait: timedelta) -> AsyncIterator[None]:  # noqa: ARG002 - the contract's; there is nothing to wait for
+        """Do nothing: a warehouse has no lock that a session could hold; see `Session.lock`."""
+        yield
+
+    async def execute(self, statement: Statement, *, ticket: str) -> Receipt:
+        """Send *statement* once; see `Session.execute`.
+
+        Raises:
+            AccessDeniedError: The token is not accepted any more; the statement had no effect.
+            ConnectError: The session was gone before; the statement was not sent.
+        """
+        started = monotonic()
+        sql = f"{mark(ticket)} {statement.sql}"
+        with sending(self._target.name, ticket=ticket, sql=statement.sql):
+            cursor = await self._connection.send(sql)
+        remote_id = cursor.query_id
+        with waiting(self._target.name, ticket=ticket, sql=statement.sql):
+            await self._connection.wait(cursor)
+        return Receipt(ticket, timedelta(seconds=monotonic() - started), remote_id)
+
+    async def resolve(self, statement: Statement, *, ticket: str) -> Outcome:  # noqa: ARG002 - the contract's; the ticket says it all here
+        """Tell by the query history what became of a statement; see `Session.resolve`.
+
+        UNKNOWN where it still runs, where it is not shown, and where the history may not be read.
+        """
+        with reading(self._target.name):
+            await self._connection.query("SELECT 1")  # a dead session has to say so
+        try:
+            return await self._threads.run(
+                lambda: outcome_of(self._place, mark(ticket), timeout=_HISTORY_PATIENCE)
+            )
+        except ERRORS as error:
+            line = "the query history gave no answer; try again"
+            raise ConnectionLostError(line, target=self._target.name, ticket=ticket) from error
+
+    async def stamp(self, *, before: Heads, after: Heads) -> None:
+        """Replace *before* by *after* in one statement, and read it back; see `Session.stamp`.
+
+        Raises:
+            AccessDeniedError: The token is not accepted any more; unchanged.
+        """
+        rows = await self._rows()
+        self._guard(rows or [], before)
+        if rows is None:
+            await self._change(creation(self._table, self._target.version_table))
+        changed = await self._move(before, after) if before != after else 0
+        self._compare(await self._rows() or [], before, after, changed)
+
+    async def _rows(self) -> list[str] | None:
+        """Return the rows of the version table, which may be double; None where it is missing."""
+        query = f"SELECT version_num FROM {self._table}"  # noqa: S608 - the name is quoted
+        with reading(self._target.name):
+            try:
+                return [row[0] for row in await self._connection.query(query)]
+            except exc.ServerOperationError as error:
+                if condition_of(error) == _NO_TABLE:
+                    return None
+                raise
+
+    async def _move(self, before: Heads, after: Heads) -> int:
+        """Return the number of rows that were changed; none where somebody else was quicker."""
+        try:
+            return await self._change(move(self._table, before, after))
+        except StatementError as error:
+            found = await self._rows()
+            if error.code == _OVERTAKEN and frozenset(found or ()) != before:
+                return 0
+            raise
+
+    async def _change(self, sql: str) -> int:
+        """Run a statement of our own; return the number of rows that it changed."""
+        with sending(self._target.name, sql=sql):
+            cursor = await self._connection.send(sql)
+        with waiting(self._target.name, sql=sql):
+            await self._connection.wait(cursor)
+            rows = await self._connection.fetch(cursor)
+        return int(rows[0][0]) if rows else 0
+
+    def _guard(self, rows: list[str], before: Heads) -> None:
+        found = frozenset(rows)
+        if found != before:
+            raise StampConflictError(target=self._target.name, expected=before, found=found)
+        if len(rows) != len(found):
+            raise self._odd(f"holds a head twice: {sorted(rows)}; delete the double row")
+
+    def _compare(self, rows: list[str], before: Heads, after: Heads, changed: int) -> None:
+        """Check what was read back: a primary key is not enforced here, and nothing was locked."""
+        if changed != len(before ^ after):
+            found = frozenset(rows)
+            raise StampConflictError(target=self._target.name, expected=before, found=found)
+        if sorted(rows) != sorted(after):
+            raise self._odd(f"did not keep {sorted(after)}: it holds {sorted(rows)}")
+
+    def _odd(self, what: str) -> StatementError:
+        return StatementError(f"the version table {what}", target=self._target.name)
