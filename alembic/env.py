@@ -1,26 +1,32 @@
 """Migration environment of the sample schema: async SQLAlchemy, online and offline.
 
+On Databricks SQLAlchemy is synchronous.
+
 The URL is `sqlalchemy.url` where the caller has set it. A hand-run leaves it unset, and
 POSTGRES_PROVIDER says where the URL comes from:
 
     local (the default)   DATABASE_URL; without it PGUSER, PGPASSWORD, PGHOST, PGPORT and
                           PGDATABASE over postgresql+asyncpg://postgres@127.0.0.1:5432/app
+    databricks            DATABASE_URL; without it DATABRICKS_HOST, DATABRICKS_HTTP_PATH,
+                          DATABRICKS_TOKEN, DATABRICKS_CATALOG and DATABRICKS_SCHEMA
 
 A hand-run holds the lock that levelhead holds, so the two never migrate a database at once.
+Databricks has no lock: there, see to it that nobody else migrates.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from logging.config import fileConfig
 
 from alembic import context
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, make_url
+from sqlalchemy import URL, Connection, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -34,6 +40,13 @@ LOCK_KEY = (
     "current_database(), current_schema(), 'alembic_version'), 0)"
 )
 LOCK_POLL = 0.2  # seconds; a blocking wait would hang beside CREATE INDEX CONCURRENTLY
+
+# The client must not send a statement twice, nor call home while it connects.
+CLIENT_OPTIONS: Mapping[str, object] = {
+    "_enable_v3_retries": False,
+    "_retry_stop_after_attempts_count": 1,
+    "enable_telemetry": False,
+}
 
 config = context.config
 
@@ -67,7 +80,31 @@ def local_url(environ: Mapping[str, str]) -> URL:
     )
 
 
-PROVIDERS: Mapping[str, Callable[[Mapping[str, str]], URL]] = {"local": local_url}
+def databricks_url(environ: Mapping[str, str]) -> URL:
+    """Return the URL of a schema on a SQL warehouse."""
+    if text := environ.get("DATABASE_URL"):
+        return parse_url(text, "DATABASE_URL")
+    needed = ("DATABRICKS_HOST", "DATABRICKS_HTTP_PATH", "DATABRICKS_TOKEN")
+    if missing := [name for name in needed if not environ.get(name)]:
+        raise CommandError(f"POSTGRES_PROVIDER is 'databricks'; set {', '.join(missing)}")
+    host, path, token = (environ[name] for name in needed)
+    names = {
+        "catalog": environ.get("DATABRICKS_CATALOG", "main"),
+        "schema": environ.get("DATABRICKS_SCHEMA", "default"),
+    }
+    return URL.create(
+        "databricks",
+        username="token",
+        password=token,
+        host=host.removeprefix("https://").rstrip("/"),
+        query={"http_path": path, **names},
+    )
+
+
+PROVIDERS: Mapping[str, Callable[[Mapping[str, str]], URL]] = {
+    "databricks": databricks_url,
+    "local": local_url,
+}
 
 
 def provider_url(environ: Mapping[str, str]) -> URL:
@@ -160,10 +197,44 @@ def migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
-async def migrate_online() -> None:
+def load_databricks_rules() -> None:
+    """Teach Alembic what it does not know of Databricks; a runner has done so."""
+    if config.attributes.get("levelhead.lock_held", False):
+        return
+    try:
+        from providers.databricks.ddl import install  # noqa: PLC0415 - needed nowhere else
+    except ImportError as error:
+        raise CommandError(f"cannot use databricks: {first_line(error)}") from error
+    log = logging.getLogger("alembic")
+    install(lambda kind, detail: log.warning("skipped %s: %s", kind, detail))
+
+
+@contextmanager
+def connected_to_databricks(url: URL) -> Iterator[Connection]:
+    """Connect for the block; what the dialect does not take from the query is the client's."""
+    taken = ("http_path", "catalog", "schema")
+    given = {key: value for key, value in url.query.items() if key not in taken}
+    arguments = {**given, **CLIENT_OPTIONS}
+    try:
+        connection = create_engine(url, poolclass=NullPool, connect_args=arguments).connect()
+    except Exception as error:
+        place = URL.create(url.drivername, host=url.host, port=url.port)
+        raise CommandError(f"cannot connect to {place}: {first_line(error)}") from error
+    with connection:
+        yield connection
+
+
+def migrate_databricks(url: URL) -> None:
+    """Connect and migrate; there is no lock to take."""
+    load_databricks_rules()
+    with connected_to_databricks(url) as connection:
+        migrate(connection)
+
+
+async def migrate_online(url: URL) -> None:
     """Connect, lock where that is ours to do, and migrate."""
     patience = whole_number(config.get_main_option("lock_wait", "30"), "lock_wait")
-    async with connected(database_url()) as connection:
+    async with connected(url) as connection:
         held = config.attributes.get("levelhead.lock_held", False)
         if held or connection.dialect.name != "postgresql":
             await connection.run_sync(migrate)
@@ -172,10 +243,12 @@ async def migrate_online() -> None:
             await connection.run_sync(migrate)
 
 
-def write_sql() -> None:
+def write_sql(url: URL) -> None:
     """Write the SQL of what Alembic was called for, and connect to nothing."""
+    if url.get_backend_name() == "databricks":
+        load_databricks_rules()
     context.configure(
-        url=database_url(),
+        url=url,
         target_metadata=Base.metadata,
         literal_binds=True,
         dialect_opts={"paramstyle": "named"},  # other styles double each % in the text
@@ -188,7 +261,10 @@ def write_sql() -> None:
 if config.config_file_name is not None:
     fileConfig(config.config_file_name, disable_existing_loggers=False)
 
+database = database_url()
 if context.is_offline_mode():
-    write_sql()
+    write_sql(database)
+elif database.get_backend_name() == "databricks":
+    migrate_databricks(database)
 else:
-    asyncio.run(migrate_online())
+    asyncio.run(migrate_online(database))

@@ -144,12 +144,12 @@ async def test_the_url_comes_from_the_usual_variables(sample: Sample) -> None:
     ("environ", "line"),
     [
         (
-            {"POSTGRES_PROVIDER": "databricks"},
-            "POSTGRES_PROVIDER is 'databricks'; choose one of: local",
+            {"POSTGRES_PROVIDER": "databricks", "DATABASE_URL": "", "DATABRICKS_HOST": "h"},
+            "POSTGRES_PROVIDER is 'databricks'; set DATABRICKS_HTTP_PATH, DATABRICKS_TOKEN",
         ),
         (
             {"POSTGRES_PROVIDER": "lakebase"},
-            "POSTGRES_PROVIDER is 'lakebase'; choose one of: local",
+            "POSTGRES_PROVIDER is 'lakebase'; choose one of: databricks, local",
         ),
         (
             {"DATABASE_URL": "s3cret"},

@@ -287,7 +287,7 @@ ROWS = (
     ),
     Row('op.drop_index("ix_nick")', skips=(("index", "ix_nick was never created"),)),
     Row(
-        'op.batch_alter_table("people", recreate="always").__enter__()',
+        'with op.batch_alter_table("people", recreate="always") as batch: batch.drop_column("age")',
         refusal='batch_alter_table on people: recreate="always" would lose its history and '
         "grants; leave recreate out",
     ),
