@@ -56,6 +56,7 @@ def test_a_cut_before_the_statement_leaves_no_trace(warehouse: Warehouse, table:
 
 def test_a_cut_after_the_statement_hides_its_effect(warehouse: Warehouse, table: Cursor) -> None:
     """The client sees the same error; only the history tells the difference."""
+    warehouse.control.add(Fault(FaultKind.SLOW, seconds=0.3, matching="INSERT", times=1))
     warehouse.control.add(Fault(FaultKind.CUT_AFTER, matching="INSERT", times=1))
     statement = "/* cut after */ INSERT INTO t VALUES (1)"
     with pytest.raises(HTTPError):
@@ -79,11 +80,11 @@ def test_the_client_as_it_comes_sends_a_statement_twice(
 
 def test_an_unavailable_warehouse_answers_503(warehouse: Warehouse, table: Cursor) -> None:
     """The statement did not run; with its time the fault is over."""
-    warehouse.control.add(Fault(FaultKind.UNAVAILABLE, seconds=0.3))
+    warehouse.control.add(Fault(FaultKind.UNAVAILABLE, seconds=2))
     with pytest.raises(RequestError) as refusal:
         table.execute("INSERT INTO t VALUES (1)")
     assert refusal.value.context["http-code"] == 503
-    time.sleep(0.3)
+    time.sleep(2)
     assert _rows(table) == 0
 
 
@@ -128,12 +129,13 @@ def test_a_stopped_warehouse_starts_again_and_has_forgotten_its_sessions() -> No
     """Asking for its state wakes nobody; the first request does, and until then it is 503."""
     with local_warehouse() as own, session(own, **ONCE) as cursor:
         cursor.execute("CREATE TABLE t AS SELECT 1 AS a")
-        own.control.add(Fault(FaultKind.STOPPED, seconds=0.4))
+        own.control.add(Fault(FaultKind.STOPPED, seconds=2))
         assert _state(own) == "STOPPED"
         with pytest.raises(RequestError, match="not available"):
             cursor.execute("SELECT 1")
         assert _state(own) == "STARTING"
-        time.sleep(0.5)
+        while _state(own) == "STARTING":
+            time.sleep(0.05)
         with pytest.raises(DatabaseError, match="Invalid session handle"):
             cursor.execute("SELECT 1")
         with session(own, **ONCE) as fresh:

@@ -37,7 +37,7 @@ def test_a_slow_statement_is_in_nobodys_way(warehouse: Warehouse, cursor: Cursor
         begun = time.monotonic()
         cursor.execute("INSERT INTO t VALUES (1)")
         assert cursor.execute("SELECT a FROM t").fetchall() == [(1,)]
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 20
         assert is_running(slow)
 
 

@@ -373,6 +373,30 @@ def test_rename_column_takes_the_keys_with_it(cursor: Cursor) -> None:
         assert keys == (["PRIMARY KEY (`id`)"] if table == "visits" else [])
 
 
+@pytest.mark.parametrize("source", ["read_text('/etc/hostname')", "read_blob('/etc/hostname')"])
+def test_files_of_the_machine_are_out_of_reach(cursor: Cursor, source: str) -> None:
+    """A statement sees the warehouse's tables, not what DuckDB could open."""
+    with pytest.raises(ServerOperationError, match="LOCAL_WAREHOUSE_UNSUPPORTED"):
+        cursor.execute(f"SELECT * FROM {source}")
+
+
+def test_keys_outlive_other_changes(cursor: Cursor) -> None:
+    """Both ends of a foreign key can be altered and renamed; it names its parent as it is now."""
+    for statement in (
+        PEOPLE,
+        VISITS,
+        "ALTER TABLE visits ADD COLUMN note STRING",
+        "INSERT INTO visits (id) VALUES (1)",
+        "ALTER TABLE people RENAME TO folk",
+        "ALTER TABLE visits ALTER COLUMN note COMMENT 'x'",
+    ):
+        cursor.execute(statement)
+    rows = cursor.execute("DESCRIBE TABLE EXTENDED visits").fetchall()
+    (key,) = [row.data_type for row in rows if "FOREIGN KEY" in (row.data_type or "")]
+    assert key.startswith("FOREIGN KEY (`person`) REFERENCES `main`.")
+    assert key.endswith(".`folk` (`id`)")
+
+
 def test_a_key_made_again_does_not_bring_back_those_that_referred_to_it(cursor: Cursor) -> None:
     """CASCADE drops foreign keys for good."""
     for statement in (

@@ -55,7 +55,10 @@ class Session:
         with self._busy:
             if cancelled.is_set():
                 raise SqlError(OPERATION_CANCELED, "The operation was cancelled.")
-            return self._execute(self._context(statement, cancelled), parameters)
+            try:
+                return self._execute(self._context(statement, cancelled), parameters)
+            finally:
+                self._forget_information()
 
     def interrupt(self) -> None:
         """End what runs at the moment, if DuckDB runs it."""
@@ -82,11 +85,7 @@ class Session:
         queries.bind(tree, parameters)
         if writes.is_change(tree):
             return writes.change_rows(context, tree)
-        try:
-            sql = context.translator.sql(tree)
-            return of_table(fetch(self._connection, sql))
-        finally:
-            self._forget_information()
+        return of_table(fetch(self._connection, context.translator.sql(tree)))
 
     def _use(self, command: c.Use) -> Result:
         catalog = (command.catalog or self.scope.catalog).lower()

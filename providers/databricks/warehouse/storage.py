@@ -31,6 +31,13 @@ KEPT_VERSIONS = 50
 #: Seconds between two looks whether somebody cancelled, while waiting for a table.
 _LOOK = 0.05
 
+#: DuckDB sees its own database: no files, no network, no variables of Python.
+_CONFINED: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "python_enable_replacements": False,
+}
+
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS rows;
 CREATE SCHEMA IF NOT EXISTS meta;
@@ -55,7 +62,8 @@ class Storage:
             catalogs: Those that a new warehouse has.
         """
         self.is_persistent = directory is not None
-        self._database = duckdb.connect(str(directory / FILE) if directory else ":memory:")
+        place = str(directory / FILE) if directory else ":memory:"
+        self._database = duckdb.connect(place, config=_CONFINED)
         self._database.execute("SET TimeZone = 'UTC'")
         self._database.execute(_TABLES)
         self.catalog = Catalog()
