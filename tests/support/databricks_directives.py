@@ -57,10 +57,12 @@ ROWS = (
     ),
     Row(
         'op.create_table("rooms", sa.Column("seats", sa.Integer(), server_default="5"),'
+        ' sa.Column("size", sa.Float(), server_default="1.5"),'
         ' sa.Column("big", sa.Boolean(), server_default="f"), comment="where we sit")',
         (
             (
-                "CREATE TABLE rooms ( seats INT DEFAULT 5, big BOOLEAN DEFAULT false ) USING DELTA"
+                "CREATE TABLE rooms ( seats INT DEFAULT 5, size DOUBLE DEFAULT 1.5,"
+                " big BOOLEAN DEFAULT false ) USING DELTA"
                 " COMMENT 'where we sit'"
                 " TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported')"
             ),
@@ -185,6 +187,20 @@ ROWS = (
         refusal="add_column on people: if_not_exists is not carried over; leave it out",
     ),
     Row('op.drop_column("people", "age")', (MAPPING, "ALTER TABLE people DROP COLUMN age")),
+    Row(
+        'op.drop_column("people", "mail", if_exists=True)',
+        (MAPPING, "ALTER TABLE people DROP COLUMN IF EXISTS mail"),
+    ),
+    Row(
+        'op.add_column("people", sa.Column("seen", sa.DateTime(timezone=True),'
+        ' server_default=sa.text("CURRENT_TIMESTAMP")))',
+        (
+            "ALTER TABLE people ADD COLUMN seen TIMESTAMP",
+            DEFAULTS,
+            "ALTER TABLE people ALTER COLUMN seen SET DEFAULT CURRENT_TIMESTAMP",
+            "UPDATE people SET seen = CURRENT_TIMESTAMP WHERE seen IS NULL",
+        ),
+    ),
     Row(
         'op.alter_column("people", "age", new_column_name="years")',
         (MAPPING, "ALTER TABLE people RENAME COLUMN age TO years"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Integer, Numeric, Table
+from sqlalchemy import Boolean, Column, Float, Integer, Numeric, Table
 from sqlalchemy.exc import CompileError
 from sqlalchemy.schema import CheckConstraint, CreateIndex, ForeignKeyConstraint, UniqueConstraint
 from sqlalchemy.sql import compiler, sqltypes
@@ -20,6 +20,7 @@ from .datatypes import name_of
 #: What a table needs before a column of it may have a default.
 DEFAULTS = ("delta.feature.allowColumnDefaults", "supported")
 
+_NUMBERS = (Integer, Numeric, Float)  # Float is no Numeric since SQLAlchemy 2.1
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _TRUTH = {"t": "true", "true": "true", "1": "true", "f": "false", "false": "false", "0": "false"}
 
@@ -59,9 +60,9 @@ class Compiler(compiler.DDLCompiler):
         """Return *text* as a constant of *type_*; the dialect would quote a number."""
         if isinstance(type_, Boolean) and text.lower() in _TRUTH:
             return _TRUTH[text.lower()]
-        if isinstance(type_, (Integer, Numeric)) and _NUMBER.fullmatch(text):
+        if isinstance(type_, _NUMBERS) and _NUMBER.fullmatch(text):
             return text
-        if isinstance(type_, (Boolean, Integer, Numeric)):
+        if isinstance(type_, (Boolean, *_NUMBERS)):
             raise CompileError(f"the default {text!r} is no {name_of(type_, self.dialect)}")
         return self.quoted(text)
 

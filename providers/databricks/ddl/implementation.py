@@ -137,7 +137,8 @@ class Directives(DefaultImpl):
         **_: Any,  # noqa: ANN401 - Alembic's own arguments
     ) -> None:
         """Drop a column, which takes column mapping."""
-        drop = base.DropColumn(table_name, column, schema, if_exists)
+        option = {"if_exists": True} if if_exists else {}  # Alembic 1.15 does not know it
+        drop = base.DropColumn(table_name, column, schema, **option)
         mapped = SetProperty(table_name, schema, *MAPPING)
         self.send("drop_column", table_name, iter([mapped, drop]))
 
