@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -28,9 +28,13 @@ Call: TypeAlias = Literal["execute", "stamp", "apply"]
 class Adapter(ABC):
     """One kind of database: a provider, an empty target, and a way round the sessions."""
 
+    excludes: ClassVar[bool] = True  #: who holds the lock keeps others out; else the lease does
+    rolls_back: ClassVar[bool] = True  #: sessions are `Transactional`
+
     provider: Provider
     target: Target
     slow: Statement  #: runs until its session is cut
+    odd_name: str = 'Odd "name"'  #: as odd as a table's name may be
 
     @abstractmethod
     async def tables(self) -> set[str]:
@@ -80,7 +84,7 @@ class MemoryAdapter(Adapter):
 
     def __init__(self) -> None:
         self.provider = self._memory = MemoryProvider()
-        self.target = _target("memory", "memory://orders")
+        self.target = a_target("memory", "memory://orders")
         self._hang = Fault(Where.EXECUTE, What.HANG, sql=self.slow.sql)
         self._database.faults.append(self._hang)
 
@@ -135,7 +139,7 @@ class PostgresAdapter(Adapter):
 
     def __post_init__(self) -> None:
         self.provider = PostgresProvider()
-        self.target = _target("postgresql", self.proxy.url)
+        self.target = a_target("postgresql", self.proxy.url)
 
     async def tables(self) -> set[str]:
         rows = await self._beside(
@@ -202,7 +206,8 @@ _OURS = (
 )
 
 
-def _target(dialect: str, url: str) -> Target:
+def a_target(dialect: str, url: str) -> Target:
+    """Return the target that the suite's tests know."""
     return Target(
         name="orders",
         history="app",

@@ -1,15 +1,24 @@
-"""One fixture, `adapter`: every test of the suite runs once for each kind of database."""
+"""One fixture, `adapter`: every test of the suite runs once for each kind of database.
+
+Where the contract leaves it to a database whether it has an ability, a test names the ability
+that it needs: `@needs_exclusion`, `@needs_rollback`. So it runs where the ability is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
 
 from providers.base import Session, Transactional
+from providers.databricks.warehouse import Warehouse, warehouse_process
+from tests.conformance.abilities import ADAPTERS
 from tests.conformance.adapters import Adapter, MemoryAdapter, PostgresAdapter
+from tests.conformance.gate import gate
 from tests.conformance.proxy import proxy
+from tests.conformance.warehouses import DatabricksAdapter
 
 
 @pytest.fixture
@@ -25,15 +34,28 @@ async def postgres_adapter(database: str) -> AsyncIterator[PostgresAdapter]:
         yield PostgresAdapter(database, before, cleanup)
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("memory_adapter", id="memory"),
-        pytest.param("postgres_adapter", id="postgres"),
-    ]
-)
+@pytest.fixture(scope="session")
+def own_warehouse() -> Iterator[Warehouse]:
+    """Give a warehouse of the suite's own: it is stopped again and again."""
+    with warehouse_process() as running:
+        yield running
+
+
+@pytest.fixture
+async def databricks_adapter(own_warehouse: Warehouse) -> AsyncIterator[DatabricksAdapter]:
+    """Give an empty schema on a local warehouse, behind the real client."""
+    async with gate(own_warehouse.port) as before:
+        adapter = DatabricksAdapter(own_warehouse, f"test_{secrets.token_hex(6)}", before)
+        await adapter.prepare()
+        yield adapter
+        await adapter.provider.aclose()
+        own_warehouse.control.clear()
+
+
+@pytest.fixture(params=ADAPTERS)
 def adapter(request: pytest.FixtureRequest) -> Adapter:
     """Give each kind of database in turn."""
-    chosen: Adapter = request.getfixturevalue(request.param)
+    chosen: Adapter = request.getfixturevalue(f"{request.param}_adapter")
     return chosen
 
 
@@ -46,6 +68,6 @@ async def session(adapter: Adapter) -> AsyncIterator[Session]:
 
 @pytest.fixture
 def transactional(session: Session) -> Transactional:
-    """Give the same session, as one whose DDL rolls back; both our adapters have it."""
+    """Give the same session, as one whose DDL rolls back."""
     assert isinstance(session, Transactional)
     return session

@@ -7,7 +7,10 @@ import pytest
 from providers.base import Session, Transactional
 from providers.errors import ConnectionLostError, StampConflictError, StatementError
 from providers.types import BASE, Heads, Statement
+from tests.conformance.abilities import needs_rollback
 from tests.conformance.adapters import Adapter
+
+pytestmark = needs_rollback
 
 A1, B2 = frozenset({"a1"}), frozenset({"b2"})
 ROUNDS = 50

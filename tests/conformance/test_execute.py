@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -11,6 +12,12 @@ from providers.types import BASE, Outcome, Statement
 from tests.conformance.adapters import Adapter
 
 CREATE = Statement("CREATE TABLE a (id INTEGER)", transactional=False)
+
+
+@pytest.fixture
+def ticket() -> str:
+    """Give a ticket that no statement ever had."""
+    return uuid4().hex
 
 
 async def test_receipt(adapter: Adapter, session: Session) -> None:
@@ -59,44 +66,44 @@ async def test_runs_in_the_schema_of_the_target(adapter: Adapter) -> None:
     assert await adapter.tables() == {"eu.a"}
 
 
-async def test_cut_in_the_middle(adapter: Adapter, session: Session) -> None:
+async def test_cut_in_the_middle(adapter: Adapter, session: Session, ticket: str) -> None:
     """A connection that breaks under a statement is ConnectionLostError with its ticket."""
     async with asyncio.TaskGroup() as tasks:
-        broken = tasks.create_task(_lose(session, adapter.slow))
+        broken = tasks.create_task(_lose(session, adapter.slow, ticket))
         await adapter.slow_is_running()
         await adapter.cut()
-    assert broken.result().ticket == "t1"
+    assert broken.result().ticket == ticket
     with pytest.raises(ConnectionLostError):
         await session.heads()
 
 
-async def test_resolve_after_the_cut(adapter: Adapter, session: Session) -> None:
+async def test_resolve_after_the_cut(adapter: Adapter, session: Session, ticket: str) -> None:
     """A statement that was broken off is not called applied."""
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_lose(session, adapter.slow))
+        tasks.create_task(_lose(session, adapter.slow, ticket))
         await adapter.slow_is_running()
         await adapter.cut()
-    assert await _resolve(adapter, adapter.slow) in {Outcome.ABSENT, Outcome.UNKNOWN}
+    assert await _resolve(adapter, adapter.slow, ticket) in {Outcome.ABSENT, Outcome.UNKNOWN}
 
 
-async def test_reply_lost(adapter: Adapter, session: Session) -> None:
+async def test_reply_lost(adapter: Adapter, session: Session, ticket: str) -> None:
     """A lost reply is ConnectionLostError although the statement took effect; it is sent once."""
     adapter.lose_reply("execute")
-    error = await _lose(session, CREATE)
-    assert error.ticket == "t1"
+    error = await _lose(session, CREATE, ticket)
+    assert error.ticket == ticket
     assert await adapter.tables() == {"public.a"}
 
 
-async def test_resolve_after_a_lost_reply(adapter: Adapter, session: Session) -> None:
+async def test_resolve_after_a_lost_reply(adapter: Adapter, session: Session, ticket: str) -> None:
     """A statement that took effect is not called absent."""
     adapter.lose_reply("execute")
-    await _lose(session, CREATE)
-    assert await _resolve(adapter, CREATE) in {Outcome.APPLIED, Outcome.UNKNOWN}
+    await _lose(session, CREATE, ticket)
+    assert await _resolve(adapter, CREATE, ticket) in {Outcome.APPLIED, Outcome.UNKNOWN}
 
 
-async def test_resolve_never_sent(adapter: Adapter) -> None:
+async def test_resolve_never_sent(adapter: Adapter, ticket: str) -> None:
     """A ticket that nobody ever sent is not called applied, and nothing is done about it."""
-    assert await _resolve(adapter, CREATE) in {Outcome.ABSENT, Outcome.UNKNOWN}
+    assert await _resolve(adapter, CREATE, ticket) in {Outcome.ABSENT, Outcome.UNKNOWN}
     assert await adapter.tables() == set()
 
 
@@ -116,12 +123,12 @@ async def test_cancelled(adapter: Adapter, session: Session) -> None:
         assert await session.heads() == BASE
 
 
-async def _lose(session: Session, statement: Statement) -> ConnectionLostError:
+async def _lose(session: Session, statement: Statement, ticket: str) -> ConnectionLostError:
     with pytest.raises(ConnectionLostError) as caught:
-        await session.execute(statement, ticket="t1")
+        await session.execute(statement, ticket=ticket)
     return caught.value
 
 
-async def _resolve(adapter: Adapter, statement: Statement) -> Outcome:
+async def _resolve(adapter: Adapter, statement: Statement, ticket: str) -> Outcome:
     async with adapter.provider.open(adapter.target) as fresh:
-        return await fresh.resolve(statement, ticket="t1")
+        return await fresh.resolve(statement, ticket=ticket)

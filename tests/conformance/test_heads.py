@@ -41,7 +41,7 @@ async def test_unreadable(adapter: Adapter) -> None:
 
 async def test_named_table(adapter: Adapter) -> None:
     """The version table is the one that the target names, however odd."""
-    target = replace(adapter.target, version_table='Odd "name"')
+    target = replace(adapter.target, version_table=adapter.odd_name)
     await adapter.write_heads(adapter.target, frozenset({"a1"}))
     await adapter.write_heads(target, frozenset({"b2"}))
     async with adapter.provider.open(target) as session:

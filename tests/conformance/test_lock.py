@@ -9,6 +9,7 @@ import pytest
 from providers.base import Session
 from providers.errors import ConnectionLostError, LockBusyError
 from providers.types import BASE, Statement
+from tests.conformance.abilities import needs_exclusion, without_exclusion
 from tests.conformance.adapters import Adapter
 
 NO_WAIT = timedelta(0)
@@ -25,11 +26,19 @@ async def is_free(adapter: Adapter) -> bool:
             return False
 
 
+@needs_exclusion
 async def test_exclusive(adapter: Adapter, session: Session) -> None:
     """One session holds the lock at a time, until its block ends."""
     async with session.lock(wait=NO_WAIT):
         assert not await is_free(adapter)
     assert await is_free(adapter)
+
+
+@without_exclusion
+async def test_no_lock(adapter: Adapter, session: Session) -> None:
+    """Where the database has no lock, nobody waits for one: the lease is the guard."""
+    async with session.lock(wait=NO_WAIT):
+        assert await is_free(adapter)
 
 
 async def test_taken_again(session: Session) -> None:
@@ -39,6 +48,7 @@ async def test_taken_again(session: Session) -> None:
             assert await session.heads() == BASE
 
 
+@needs_exclusion
 async def test_busy_after_the_wait(adapter: Adapter, session: Session) -> None:
     """LockBusyError comes when the wait is over: not before it, and not long after."""
     async with session.lock(wait=NO_WAIT), adapter.provider.open(adapter.target) as other:
@@ -49,6 +59,7 @@ async def test_busy_after_the_wait(adapter: Adapter, session: Session) -> None:
         assert 0.3 <= monotonic() - started < 3
 
 
+@needs_exclusion
 async def test_waits_its_turn(adapter: Adapter, session: Session) -> None:
     """Whoever waits gets the lock when the holder gives it back."""
     entered = asyncio.Event()
@@ -81,6 +92,7 @@ async def test_released_by_cancellation(adapter: Adapter, session: Session) -> N
     assert await is_free(adapter)
 
 
+@needs_exclusion
 async def test_holder_dies(adapter: Adapter, session: Session) -> None:
     """A session that dies loses its lock, and its block ends in ConnectionLostError."""
     with pytest.raises(ConnectionLostError):
@@ -100,6 +112,7 @@ async def _is_free_after_the_cut(adapter: Adapter) -> bool:
     return await is_free(adapter)
 
 
+@needs_exclusion
 async def test_waiting_on_a_dead_session(adapter: Adapter, session: Session) -> None:
     """A session that is dead says so instead of waiting."""
     await adapter.cut()
@@ -108,6 +121,7 @@ async def test_waiting_on_a_dead_session(adapter: Adapter, session: Session) -> 
             raise AssertionError("a dead session holds the lock")
 
 
+@needs_exclusion
 async def test_held_by_the_session_that_works(adapter: Adapter, session: Session) -> None:
     """While a statement runs under the lock it is held, and it goes when that session is cut."""
     async with asyncio.TaskGroup() as tasks:
