@@ -28,6 +28,9 @@ _PATIENCE = 3.0
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.01, 1.0, 1.5  # seconds, seconds, factor
 
+#: What the warehouse says of an end that the connector reports without a word.
+_ENDS = {CommandState.CANCELLED: "[OPERATION_CANCELED] It was cancelled. SQLSTATE: HY008"}
+
 _PENDING = {CommandState.PENDING, CommandState.RUNNING}
 
 
@@ -65,7 +68,7 @@ class Connection:
             await undisturbed(self._stop(cursor))
             raise
         if state is not CommandState.SUCCEEDED:
-            reason = f"the statement ended {state.value.lower()}"
+            reason = _ENDS.get(state, "")
             raise exc.ServerOperationError(reason)  # type: ignore[no-untyped-call]  # the driver's
 
     async def fetch(self, cursor: Cursor) -> list[Row]:

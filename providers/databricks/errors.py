@@ -29,6 +29,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
+from http.client import HTTPException
 
 from databricks.sql import exc
 from urllib3 import exceptions as http
@@ -114,7 +115,9 @@ RULES: Mapping[type[BaseException], Rule] = {
     http.BodyNotHttplibCompatible: _BROKEN,
     http.HeaderParsingError: _BROKEN,
     http.UnrewindableBodyError: _BROKEN,
+    http.InvalidHeader: _BROKEN,
     http.ResponseError: _BROKEN,
+    HTTPException: _BROKEN,
     http.LocationValueError: _UNUSABLE,
     http.ProxySchemeUnknown: _UNUSABLE,
     http.ProxySchemeUnsupported: _UNUSABLE,
@@ -162,7 +165,7 @@ CONDITIONS: Mapping[str, Rule] = {
 _NO_SUCH_SESSION = Rule(Meaning.UNSENT)
 
 #: What a call to the connector can raise.
-DRIVER_ERRORS = (exc.Error, exc.Warning, http.HTTPError, OSError)
+DRIVER_ERRORS = (exc.Error, exc.Warning, http.HTTPError, HTTPException, OSError)
 
 #: Answers by which a warehouse asks for another try: it starts, or it has too much to do.
 _AGAIN = frozenset({429, 503})
@@ -173,6 +176,8 @@ _SESSION = re.compile(r"invalid session ?handle", re.IGNORECASE)
 
 #: SQLSTATE classes whose texts hold names and SQL, but no values of rows.
 _ABOUT_NAMES = frozenset({"0A", "25", "28", "2B", "2D", "3D", "3F", "42", "HY", "KD"})
+
+_LEFT_OUT = "its text may hold data, so only the warehouse's query history shows it"
 
 
 @contextmanager
@@ -331,10 +336,10 @@ def _said_by_header(error: exc.RequestError) -> str:
 def _said_by_warehouse(error: exc.DatabaseError) -> str:
     """Return condition and text; the condition alone where the text may hold values of rows."""
     condition, code = condition_of(error), _code(error)
-    if condition is None:
-        return redacted(str(error), code=None, names=())
+    if condition is None and not isinstance(error, exc.ServerOperationError):
+        return redacted(str(error), code=None, names=())  # about the session, not a statement
     if code is None or code[:2] not in _ABOUT_NAMES:
-        return f"[{condition}] its text is left out: it may hold data"
+        return f"[{condition or 'no condition'}] {_LEFT_OUT}"
     text = _SQLSTATE.sub("", str(error).partition(f"[{condition}]")[2]).strip(" ;")
     return redacted(f"[{condition}] {text}", code=None, names=())
 
