@@ -67,7 +67,7 @@ class RunnerSupport:
     """What a runner needs to migrate a target as its provider would."""
 
     #: for SQLAlchemy's ``connect_args``, beyond what the URL says; may hold secrets
-    connect_arguments: Mapping[str, str | int | bool] = field(
+    connect_arguments: Mapping[str, object] = field(
         default_factory=lambda: MappingProxyType({}), repr=False
     )
     #: folder of a package with ``install`` and ``rehearse``; see `sync.plan.runner.extension`

@@ -65,7 +65,7 @@ async def verdict(doubt: Doubt, session: Session, heads: Heads, graph: Graph) ->
     if took_effect(doubt, heads, graph):
         return Outcome.APPLIED
     if doubt.noun == "statement":
-        statement = Statement(doubt.sqls[0], transactional=False)
+        statement = Statement(doubt.sqls[-1], transactional=False)
         return await session.resolve(statement, ticket=doubt.ticket)
     if doubt.noun == "transaction" and not doubt.facts["stamped"]:
         return Outcome.UNKNOWN  # it ends in the middle of a revision: the version table is silent

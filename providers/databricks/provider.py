@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from math import ceil
+from pathlib import Path
 from typing import Any, ClassVar
 
 from databricks import sql
@@ -25,7 +26,10 @@ from providers.databricks.session import DatabricksSession
 from providers.databricks.sql import use
 from providers.databricks.threads import Threads
 from providers.errors import AccessDeniedError, ConnectError
-from providers.types import Target
+from providers.types import RunnerSupport, Target
+
+#: What Alembic has to know of the dialect; loaded in runners only.
+_RULES = Path(__file__).with_name("ddl")
 
 #: Seconds for one answer, once a session is open; a statement may run for longer than that.
 _ANSWER_PATIENCE = 60.0
@@ -48,6 +52,7 @@ class DatabricksProvider(Provider):
     """SQL warehouses through databricks-sql-connector; its calls run in threads of its own."""
 
     dialect: ClassVar[str] = "databricks"
+    rest: ClassVar[timedelta] = timedelta(hours=1)  # a look wakes a warehouse, and keeps it awake
 
     def __init__(self) -> None:
         self._threads = Threads()
@@ -67,6 +72,13 @@ class DatabricksProvider(Provider):
             yield DatabricksSession(connection, target, place, self._threads)
         finally:
             await connection.close()
+
+    def runner_support(self, target: Target) -> RunnerSupport:
+        """Return how a runner connects, and Alembic's rules for the dialect."""
+        given = connect_arguments(target.url)
+        if target.schema is not None:
+            given["schema"] = target.schema
+        return RunnerSupport(connect_arguments=given, extension=_RULES)
 
     async def aclose(self) -> None:
         """Let the threads end; see `Provider.aclose`."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from providers.errors import (
+    AccessDeniedError,
     ConnectError,
     ConnectionLostError,
     LevelheadError,
@@ -51,6 +52,13 @@ def moved(said: Mapping[str, Any], target: str) -> LevelheadError:
 def lost(said: Mapping[str, Any], target: str) -> LevelheadError:
     """The runner's connection broke."""
     return ConnectionLostError(f"connection lost ({said['error']})", target=target)
+
+
+def denied(said: Mapping[str, Any], target: str) -> LevelheadError:
+    """The database no longer takes the runner's credentials; nothing was sent."""
+    return AccessDeniedError(
+        f"the credentials are not taken any more ({said['error']}); renew them", target=target
+    )
 
 
 def busy(said: Mapping[str, Any], target: str) -> LevelheadError:
@@ -102,6 +110,7 @@ OF_THE_TARGET: Mapping[str, Callable[[Mapping[str, Any], str], LevelheadError]] 
     "statement": statement,
     "moved": moved,
     "lost": lost,
+    "denied": denied,
     "busy": busy,
     "unreachable": unreachable,
     "resume": resume,

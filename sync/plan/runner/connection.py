@@ -58,7 +58,7 @@ def engine_like(given: Connection | None, url: str) -> Engine:
     """Return an engine for the target, with the driver that env.py itself connected with."""
     parsed = make_url(url)
     if given is not None and given.dialect.name == parsed.get_backend_name():
-        parsed = parsed.set(drivername=f"{given.dialect.name}+{given.dialect.driver}")
+        parsed = parsed.set(drivername=given.engine.url.drivername)
     return create_engine(parsed, poolclass=NullPool)
 
 

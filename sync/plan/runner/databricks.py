@@ -13,6 +13,9 @@ from .guard import VersionGuard
 
 MISSING = "TABLE_OR_VIEW_NOT_FOUND"
 
+#: HTTP statuses of a token that is wrong, or has run out.
+NO_ENTRY = (401, 403)
+
 
 class Guard(VersionGuard):
     """The version table on a SQL warehouse."""
@@ -35,6 +38,17 @@ class Guard(VersionGuard):
                 return False
             raise
         return True
+
+    def kind(self, error: BaseException) -> str:
+        """Tell what a driver's error means.
+
+        Only what the warehouse itself has refused had no effect, and what it did not take
+        for lack of a valid token.
+        """
+        context = getattr(error, "context", None) or {}
+        if context.get("http-code") in NO_ENTRY:
+            return "denied"
+        return "statement" if type(error).__name__ == "ServerOperationError" else "lost"
 
     def require(self, expected: list[str]) -> None:
         """Require the version rows to be *expected*; nothing can keep them so."""

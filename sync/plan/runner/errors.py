@@ -7,6 +7,7 @@ files. Texts are said as they are: the service takes secrets and values out, the
 
 from __future__ import annotations
 
+import re
 import traceback
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,11 @@ def described(error: BaseException) -> dict[str, Any]:
     if isinstance(error, MovedError):
         return {"kind": "moved", "expected": error.expected, "found": error.found}
     if isinstance(error, DBAPIError) and error.orig is not None:
-        return driver_error(error.orig, sql=error.statement, lost=error.connection_invalidated)
+        return driver_error(
+            error.orig,
+            sql=error.statement,
+            kind="lost" if error.connection_invalidated else "statement",
+        )
     where = "" if isinstance(error, (*OWN, SyntaxError)) else place(error)
     return {"kind": kind(error), "message": text(error)[:MOST], "place": where}
 
@@ -121,19 +126,30 @@ def is_users(filename: str) -> bool:
     return not filename.startswith(HERE) and not any(part in filename for part in library)
 
 
-def driver_error(raised: BaseException, *, sql: str | None, lost: bool) -> dict[str, Any]:
+#: How Databricks names the SQLSTATE: in the text of the message.
+SQLSTATE = re.compile(r"SQLSTATE:\s*(\w{5})")
+
+
+def driver_error(raised: BaseException, *, sql: str | None, kind: str) -> dict[str, Any]:
     """Return what a driver's exception says, whichever of the drivers it is."""
     origin = raised.__cause__ or raised  # asyncpg's own is the cause of the adapter's
     fields = getattr(origin, "diag", origin)
     names = {name: getattr(fields, name, None) for name in NAMES}
     return {
-        "kind": "lost" if lost else "statement",
+        "kind": kind,
         "error": type(origin).__name__,
         "message": primary(origin)[:MOST],
-        "code": getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None),
+        "code": code(origin),
         "objects": {name: str(value) for name, value in names.items() if value},
         "sql": sql,
     }
+
+
+def code(origin: BaseException) -> str | None:
+    """Return the SQLSTATE of a driver's exception; None where it has none."""
+    told: str | None = getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None)
+    named = SQLSTATE.search(str(origin))
+    return told or (named[1] if named else None)
 
 
 def primary(origin: BaseException) -> str:

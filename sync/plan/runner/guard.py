@@ -48,12 +48,18 @@ class VersionGuard(ABC):
 
         Otherwise a connection that was lost would pass for a mistake in a script.
         """
-        dialect, link = self.connection.dialect, self.connection.connection
+        dialect = self.connection.dialect
         try:
             yield
         except dialect.dbapi.Error as error:  # type: ignore[union-attr]  # it is connected
-            lost = dialect.is_disconnect(error, link, None)
+            lost = self.kind(error) == "lost"
             raise DBAPIError(sql, None, error, connection_invalidated=lost) from error
+
+    def kind(self, error: BaseException) -> str:
+        """Tell what a driver's error means: "statement" for no effect, "lost" for unknown."""
+        dialect, link = self.connection.dialect, self.connection.connection
+        lost = dialect.is_disconnect(error, link, None)  # type: ignore[arg-type]  # the driver's
+        return "lost" if lost else "statement"
 
     @abstractmethod
     def prepare(self, request: dict[str, Any]) -> None:

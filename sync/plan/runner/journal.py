@@ -17,6 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from .errors import ResumeError, described, driver_error
+from .guard import VersionGuard
 from .pipe import Pipe
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ READS = ("select", "show", "describe", "explain", "use ", "set ")
 class Journal:
     """Stands between SQLAlchemy and the driver of one engine."""
 
-    def __init__(self, pipe: Pipe, engine: Engine) -> None:
+    def __init__(self, pipe: Pipe, engine: Engine, guard: VersionGuard) -> None:
         self.pipe = pipe
+        self.guard = guard
         self.step: dict[str, Any] | None = None  #: whose statements are being sent
         self.stamped = False  #: the open transaction moves the version table
         self.pending: list[tuple[str, str | None]] = []  #: sent in the open transaction
@@ -83,8 +85,8 @@ class Journal:
             self.note_read(*sent, alone=commits_alone(connection))
         elif self.applied:
             self.skip(*sent)
-        elif commits_alone(connection):
-            with self.announced("statement", connection, [sent]) as ticket:
+        elif commits_alone(connection) and self.step is not None:
+            with self.announced("statement", sent) as ticket:
                 act(cursor, f"/* levelhead:{ticket} */ {sql}", parameters, context)
         else:
             act(cursor, sql, parameters, context)
@@ -116,40 +118,36 @@ class Journal:
         if not self.pending:
             self._commit(dbapi_connection)
             return
-        facts = {"preamble": len(self.preamble), "stamped": self.stamped}
-        sent, self.preamble, self.pending = self.preamble + self.pending, [], []
-        with self.announced("transaction", dbapi_connection, sent, **facts):
+        sent, self.pending = self.pending, []
+        with self.announced("transaction", *sent, stamped=self.stamped):
             self._commit(dbapi_connection)
         self.stamped = False
 
     def announced(
         self,
         noun: str,
-        connection: Any,  # noqa: ANN401 - a driver's object
-        sent: list[tuple[str, str | None]],
+        *sent: tuple[str, str | None],
         **facts: Any,  # noqa: ANN401 - whatever JSON can carry
     ) -> AbstractContextManager[str]:
         """Announce statements, and tell how sending them ended."""
+        ahead, self.preamble = self.preamble, []
+        told = [*ahead, *sent]
         return self.pipe.act(
             noun,
-            describe=self.describe(connection, sent[0][0] if noun == "statement" else None),
-            sqls=[sql for sql, _ in sent],
-            parameters=[parameters for _, parameters in sent],
+            describe=self.describe(sent[0][0] if noun == "statement" else None),
+            sqls=[sql for sql, _ in told],
+            parameters=[parameters for _, parameters in told],
+            preamble=len(ahead),
             **facts,
             **(self.step or {}),
         )
 
-    def describe(
-        self,
-        dbapi_connection: Any,  # noqa: ANN401 - a driver's object
-        sql: str | None,
-    ) -> Callable[[BaseException], dict[str, Any]]:
+    def describe(self, sql: str | None) -> Callable[[BaseException], dict[str, Any]]:
         """Return how errors are told here, where SQLAlchemy has not wrapped the driver's yet."""
 
         def told(error: BaseException) -> dict[str, Any]:
             if self.dialect.dbapi and isinstance(error, self.dialect.dbapi.Error):
-                lost = self.dialect.is_disconnect(error, dbapi_connection, None)
-                return driver_error(error, sql=sql, lost=lost)
+                return driver_error(error, sql=sql, kind=self.guard.kind(error))
             return described(error)
 
         return told

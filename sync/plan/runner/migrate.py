@@ -120,7 +120,7 @@ class Migration:
             self.guard.prepare(self.request)
             self.guard.lock(self.request["lock_wait"])
             self.announce(self.guard)
-            self.journal = Journal(self.pipe, engine)
+            self.journal = Journal(self.pipe, engine, self.guard)
         return translated(self.connection, given)
 
     def announce(self, guard: VersionGuard) -> None:
