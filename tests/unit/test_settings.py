@@ -170,7 +170,7 @@ def test_every_mistake_in_one_go(folder: Path) -> None:
         'target "eu".history: there is no history "ap" (did you mean "app"?)',
         "target \"eu\".policy: must be 'apply', 'observe' or 'off'",
         "target[2].name: is missing",
-        'target[2].url: no provider for dialect "mysql"; known are memory, postgresql',
+        'target[2].url: no provider for dialect "mysql"; known are databricks, memory, postgresql',
     ]
 
 
