@@ -90,7 +90,7 @@ async def test_errors_of_the_service_keep_their_exit_code(project: Project) -> N
 
 async def test_an_order_during_a_run(project: Project) -> None:
     """`sync` during a run waits for that run; a downgrade is refused until it has ended."""
-    project.add_script("d4", "c3", 'op.execute("SELECT pg_sleep(4)")')
+    project.add_script("d4", "c3", 'op.execute("SELECT pg_sleep(15)")')
 
     async def is_running() -> bool:
         return bool((await project.run("events", "--kind", "run.started")).lines())

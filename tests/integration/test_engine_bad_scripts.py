@@ -6,8 +6,11 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from sync.model import RunState, Status
@@ -312,13 +315,22 @@ async def test_a_huge_statement(scripts: Scripts, url: str, control_url: str) ->
     assert await query(url, "SELECT length(body) FROM huge") == [(10_000_000,)]
 
 
+@asynccontextmanager
+async def closing_connection(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Close *connection* after the block."""
+    try:
+        yield
+    finally:
+        await connection.close()
+
+
 async def test_a_script_that_waits_for_a_table(scripts: Scripts, url: str) -> None:
     """lock_timeout of the target ends a step that waits for others, and says how to read it."""
     await execute(url, "CREATE TABLE busy ()")
     scripts.add("a1", 'op.execute("ALTER TABLE busy ADD COLUMN id integer")')
     settings = settings_for(scripts, [url], target='lock_timeout = "100ms"')
-    async with opened_runtime(settings) as runtime, asyncio.TaskGroup() as group:
-        group.create_task(execute(url, "BEGIN; LOCK TABLE busy; SELECT pg_sleep(3); COMMIT"))
-        await asyncio.sleep(0.2)
+    other = await asyncpg.connect(url)
+    await other.execute("BEGIN; LOCK TABLE busy")
+    async with opened_runtime(settings) as runtime, closing_connection(other):
         (run,) = await swept(runtime)
         assert run.error == ("db-1: canceling statement due to lock timeout (LockNotAvailable)")

@@ -37,7 +37,10 @@ def test_second_holder_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "control.db"
     with hold(path, FACTS):
         with (
-            pytest.raises(ControlDatabaseBusyError, match=r"process 1234 at http://127.0.0.1:8765"),
+            pytest.raises(
+                ControlDatabaseBusyError,
+                match=r"the service at http://127.0.0.1:8765 \(process 1234\)",
+            ),
             hold(path, Holder(pid=5, url="http://127.0.0.1:5")),
         ):
             pass

@@ -30,7 +30,9 @@ def test_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_unknown_dialect() -> None:
     """A dialect without a provider is named, together with the choices."""
-    with pytest.raises(UnknownDialectError, match="'oracle'; choose one of databricks, memory, postgresql"):
+    with pytest.raises(
+        UnknownDialectError, match="'oracle'; choose one of databricks, memory, postgresql"
+    ):
         load_provider("oracle", BUILT_IN)
 
 

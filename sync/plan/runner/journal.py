@@ -47,8 +47,13 @@ class Journal:
 
     def begin(self, step: dict[str, Any], applied: list[list[str | None]]) -> None:
         """Enter a step, of which *applied* was made final by an earlier run."""
-        self.preamble, self.pending = self.preamble + self.pending, []
+        self.set_aside()
         self.step, self.applied = step, deque(applied)
+
+    def set_aside(self) -> None:
+        """Keep what Alembic itself has changed for the next announcement; reads are no news."""
+        self.preamble += [sent for sent in self.pending if not is_read(sent[0])]
+        self.pending = []
 
     def end(self) -> None:
         """Leave the step.
@@ -80,7 +85,7 @@ class Journal:
         """Send a statement, or skip it; announce it first where nothing can roll it back."""
         connection = context.root_connection.connection
         sent = (sql, digest(repr(parameters)) if parameters else None)
-        if sql.lstrip().lower().startswith(READS):
+        if is_read(sql):
             act(cursor, sql, parameters, context)
             self.note_read(*sent, alone=commits_alone(connection))
         elif self.applied:
@@ -114,7 +119,7 @@ class Journal:
         if self.step is None:
             # Only the version table is made here: the run's own intent covers it, and what
             # was sent is told with the next transaction.
-            self.preamble, self.pending = self.preamble + self.pending, []
+            self.set_aside()
         if not self.pending:
             self._commit(dbapi_connection)
             return
@@ -165,6 +170,11 @@ class Journal:
 def commits_alone(connection: PoolProxiedConnection) -> bool:
     """Tell whether the driver's connection commits each statement by itself."""
     return bool(getattr(connection.dbapi_connection, "autocommit", True))
+
+
+def is_read(sql: str) -> bool:
+    """Tell whether a statement changes nothing but the session, as far as its first word says."""
+    return sql.lstrip().lower().startswith(READS)
 
 
 def digest(text: str) -> str:
