@@ -35,6 +35,10 @@ from providers.databricks.warehouse.tags import read_tags
             "ALTER TABLE t SET TBLPROPERTIES ('delta.a' = 'x', delta.b = true)",
             c.AlterTable(("t",), c.SetProperties((("delta.a", "x"), ("delta.b", "true")))),
         ),
+        (
+            "ALTER TABLE t ALTER COLUMN a SET DEFAULT current_timestamp()",
+            c.AlterTable(("t",), c.SetDefault("a", "current_timestamp()")),
+        ),
         ("COMMENT ON TABLE t IS 'a' 'b'", c.AlterTable(("t",), c.SetTableComment("ab"))),
         ("USE c.s", c.Use("c", "s")),
         ("DESC EXTENDED t", c.Describe(("t",), extended=True)),

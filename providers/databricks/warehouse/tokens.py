@@ -170,17 +170,21 @@ class Tokens:
         first = self._at
         self.identifier()
         if self.ahead("("):
-            self.parenthesised()
+            self._skip_parentheses()
         elif self.ahead("<"):
             self._angles()
         return self._text(first, self._at)
 
     def parenthesised(self) -> str:
-        """Step over balanced parentheses, and return the text between them."""
+        """Step over balanced parentheses, and return the text between them, which is some."""
         first = self._at + 1
+        self._skip_parentheses()
+        return self._text(first, self._at - 1)
+
+    def _skip_parentheses(self) -> None:
+        """Step over balanced parentheses, empty ones too."""
         self.need("(")
         self._balance("(", ")")
-        return self._text(first, self._at - 1)
 
     def expression(self, *stops: str) -> str:
         """Step over an expression, up to a comma, a closing parenthesis or one of *stops*."""
@@ -190,7 +194,7 @@ class Tokens:
             if not self.ahead("("):
                 self._at += 1
                 continue
-            self.parenthesised()
+            self._skip_parentheses()
         return self._text(first, self._at)
 
     def rest(self) -> str:

@@ -40,11 +40,13 @@ class Guard(VersionGuard):
         return True
 
     def kind(self, error: BaseException) -> str:
-        """Tell what a driver's error means.
+        """Tell what an error means; see `VersionGuard.kind`.
 
         Only what the warehouse itself has refused had no effect, and what it did not take
-        for lack of a valid token.
+        for lack of a valid token. A broken connection comes as urllib3's own error.
         """
+        if not isinstance(error, Exception):
+            return "script"
         context = getattr(error, "context", None) or {}
         if context.get("http-code") in NO_ENTRY:
             return "denied"

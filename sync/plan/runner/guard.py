@@ -56,9 +56,15 @@ class VersionGuard(ABC):
             raise DBAPIError(sql, None, error, connection_invalidated=lost) from error
 
     def kind(self, error: BaseException) -> str:
-        """Tell what a driver's error means: "statement" for no effect, "lost" for unknown."""
+        """Tell what an error means that came while something was sent.
+
+        "statement": the database refused, no effect. "lost": nobody knows. "denied": the
+        credentials are not taken any more, no effect. "script": it is not the driver's.
+        """
         dialect, link = self.connection.dialect, self.connection.connection
-        lost = dialect.is_disconnect(error, link, None)  # type: ignore[arg-type]  # the driver's
+        if not isinstance(error, dialect.dbapi.Error):  # type: ignore[union-attr]  # there is one
+            return "script"
+        lost = dialect.is_disconnect(error, link, None)
         return "lost" if lost else "statement"
 
     @abstractmethod

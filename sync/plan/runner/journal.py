@@ -38,7 +38,7 @@ class Journal:
         self.pending: list[tuple[str, str | None]] = []  #: sent in the open transaction
         self.preamble: list[tuple[str, str | None]] = []  #: sent by Alembic ahead of the step
         self.applied: deque[list[str | None]] = deque()  #: what an earlier run made final
-        self.dialect = dialect = engine.dialect
+        dialect = engine.dialect
         self._commit, self._rollback = dialect.do_commit, dialect.do_rollback
         dialect.do_commit = self.commit  # type: ignore[method-assign]  # no event brackets COMMIT
         dialect.do_rollback = self.rollback  # type: ignore[method-assign]
@@ -151,9 +151,8 @@ class Journal:
         """Return how errors are told here, where SQLAlchemy has not wrapped the driver's yet."""
 
         def told(error: BaseException) -> dict[str, Any]:
-            if self.dialect.dbapi and isinstance(error, self.dialect.dbapi.Error):
-                return driver_error(error, sql=sql, kind=self.guard.kind(error))
-            return described(error)
+            kind = self.guard.kind(error)
+            return described(error) if kind == "script" else driver_error(error, sql=sql, kind=kind)
 
         return told
 
