@@ -154,8 +154,6 @@ _OPTIONS: Mapping[str, Callable[[str], object]] = {
     "_connection_uri": _address,
     "_port": int,
     "_socket_timeout": float,
-    "_tls_client_cert_file": str,
-    "_tls_client_cert_key_file": str,
     "_tls_trusted_ca_file": str,
     "enable_telemetry": _off,
 }
