@@ -24,6 +24,7 @@ class Gate:
         self._refused: bytes | None = None
         self._clients: set[Peer] = set()
         self.port = 0
+        self.asked: list[bytes] = []  #: every request, in order
 
     def refuse(self, text: str) -> None:
         """From now on, answer 403 to what has *text* in it."""
@@ -46,6 +47,7 @@ class Gate:
 
     async def _relay(self, client: Peer, server: Peer) -> None:
         while request := await _message(client):
+            self.asked.append(request)
             if self._refused is not None and self._refused in request:
                 await client.write(_REFUSAL)
                 continue

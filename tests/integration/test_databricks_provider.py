@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 import trustme
+from databricks.sql.exc import ServerOperationError
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+from urllib3.exceptions import HTTPError
 
 from providers.databricks import address
-from providers.databricks import session as sessions
+from providers.databricks.address import Address, connect_arguments
 from providers.databricks.history import state_of
 from providers.databricks.provider import DatabricksProvider
 from providers.databricks.session import DatabricksSession
@@ -26,6 +30,7 @@ from providers.errors import (
     StatementError,
 )
 from providers.types import BASE, Outcome, Statement
+from tests.conformance.gate import Gate
 from tests.conformance.wire import Peer, listening
 from tests.support.warehouse_client import history
 from tests.support.warehouse_client import session as opened_beside
@@ -143,6 +148,25 @@ class TestOpening:
                 raise AssertionError("it opened")
         assert statuses(warehouse, "USE `main`")[0] == "CANCELED"
 
+    async def test_late(self, warehouse: Warehouse, url: str) -> None:
+        """A session that opens when nobody waits for it any more is closed, too."""
+        gate = Gate(warehouse.port)
+
+        async def serve(client: Peer) -> None:
+            await asyncio.sleep(0.5)
+            await gate.serve(client)
+
+        provider = DatabricksProvider()
+        async with listening(serve) as port:
+            target = target_at(moved(url, warehouse.port, port), connect_timeout=PATIENT)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3), provider.open(target):
+                    raise AssertionError("it opened")
+            async with asyncio.timeout(5):
+                while not any(b"CloseSession" in request for request in gate.asked):  # noqa: ASYNC110 - a driver tells nobody
+                    await asyncio.sleep(0.02)
+        await provider.aclose()
+
     async def test_tls(self, tmp_path: Path) -> None:
         """With the authority's certificate everything is reached, the query history too."""
         authority = trustme.CA()
@@ -250,7 +274,7 @@ class TestStatements:
         await until_status(warehouse, "t-other", "RUNNING")
         waiting.cancel()
         await asyncio.wait([waiting])
-        with pytest.raises(sessions.exc.ServerOperationError, match="OPERATION_CANCELED"):
+        with pytest.raises(ServerOperationError, match="OPERATION_CANCELED"):
             await session._connection.wait(cursor)
 
     async def test_refused(self, session: DatabricksSession) -> None:
@@ -294,14 +318,14 @@ class TestResolving:
     async def test_no_history(self, session: DatabricksSession) -> None:
         """A history that may not be read is UNKNOWN; one that does not answer is another matter."""
         place = session._place
-        session._place = sessions.Address(
+        session._place = Address(
             place.server,
             place.origin,
             place.http_path,
             token="not-it",  # noqa: S106 - made up
         )
         assert await session.resolve(CREATE, ticket="t1") is Outcome.UNKNOWN
-        session._place = sessions.Address(
+        session._place = Address(
             place.server, "http://127.0.0.1:1", place.http_path, token=place.token
         )
         with pytest.raises(ConnectionLostError, match="query history gave no answer; try again"):
@@ -364,6 +388,18 @@ class TestStamp:
         monkeypatch.setattr(session, "_change", change_in_vain)
         with pytest.raises(StatementError, match=r"did not keep \['a1'\]: it holds \[\]"):
             await session.stamp(before=BASE, after=A1)
+
+
+def test_engine(warehouse: Warehouse, url: str) -> None:
+    """An engine of SQLAlchemy takes the same URL and arguments, and sends nothing twice."""
+    engine = create_engine(url, connect_args=connect_arguments(url))
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT current_schema()")) == engine.url.query["schema"]
+        warehouse.control.add(Fault(FaultKind.CUT_AFTER, matching="t-engine", times=1))
+        with pytest.raises((SQLAlchemyError, HTTPError)):
+            connection.execute(text("/* levelhead:t-engine */ CREATE TABLE t (a INT)"))
+    engine.dispose()
+    assert statuses(warehouse, "t-engine") == ["FINISHED"]
 
 
 async def test_many_sessions(url: str) -> None:
