@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 from databricks.sql import exc
@@ -17,7 +16,6 @@ from databricks.sql.backend.types import CommandState
 from databricks.sql.client import Connection as Driver
 from databricks.sql.client import Cursor
 
-from providers.databricks.errors import DRIVER_ERRORS
 from providers.databricks.threads import Threads, undisturbed
 
 Result = TypeVar("Result")
@@ -114,10 +112,10 @@ class Connection:
         """Cancel what *cursor* runs, once the call in flight has let go of the connection."""
         if self._call is not None:
             await _settled(self._call)
-            self._usable = self._call.done()
-        if self._usable and cursor.active_command_id is not None:
-            with suppress(*DRIVER_ERRORS):  # a dead session shows at its next use
-                await self._run(cursor.cancel)
+        if (self._call is None or self._call.done()) and cursor.active_command_id is not None:
+            self._call = self._threads.start(cursor.cancel)
+            await _settled(self._call)  # where it failed, a dead session shows at its next use
+        self._usable = self._call is None or self._call.done()
 
 
 async def _settled(call: Future[Any]) -> None:
