@@ -53,6 +53,7 @@ class Session(ABC):
 
         Raises:
             StatementError: The database refused it; it had no effect.
+            ConnectError, AccessDeniedError: It was not taken; it had no effect.
             ConnectionLostError: No reply; ask `resolve` on a new session.
         """
 
@@ -73,6 +74,7 @@ class Session(ABC):
         Raises:
             StampConflictError: The table did not hold exactly *before*; unchanged.
             StatementError: The database refused; unchanged.
+            ConnectError, AccessDeniedError: It was not taken; unchanged.
             ConnectionLostError: No reply; `heads` under the lock tells.
         """
 

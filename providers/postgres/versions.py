@@ -50,7 +50,7 @@ def guard(target: Target, before: Heads) -> str:
                 CREATE TABLE {table} (
                     version_num VARCHAR(32) NOT NULL, CONSTRAINT {key} PRIMARY KEY (version_num)
                 );
-            EXCEPTION WHEN duplicate_table OR unique_violation THEN
+            EXCEPTION WHEN duplicate_table OR duplicate_object OR unique_violation THEN
                 NULL; -- somebody was quicker: what they wrote is looked at below
             END;
         END IF;
