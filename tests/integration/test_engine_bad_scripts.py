@@ -68,8 +68,10 @@ op.create_table("whole")
 """
 LEAVES_A_PROCESS = """
 import subprocess
+import sys
 
-process = subprocess.Popen(["sleep", "20"], start_new_session=True)
+sleep = [sys.executable, "-c", "import time; time.sleep(20)"]
+process = subprocess.Popen(sleep, start_new_session=True)
 open("left", "w").write(str(process.pid))
 op.create_table("whole")
 """

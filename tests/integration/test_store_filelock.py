@@ -69,7 +69,7 @@ def test_lock_is_not_inherited(tmp_path: Path) -> None:
     """A child that outlives the service does not hold the control file for it."""
     path = tmp_path / "control.db"
     with hold(path, FACTS):
-        child = subprocess.Popen(["sleep", "60"])
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         assert holder(path) is None
     finally:

@@ -60,7 +60,7 @@ def meet(guard, _patience):
     place = Path("barrier", guard.ask_alone("SELECT current_database()")[0][0])
     place.mkdir(parents=True, exist_ok=True)
     (place / str(os.getpid())).touch()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while len(list(place.iterdir())) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from tests.support.sample import Outcome
 
@@ -155,15 +156,8 @@ class Service:
 
     async def runners(self) -> tuple[int, ...]:
         """Return the process ids of the runners."""
-        listing = await asyncio.create_subprocess_exec(
-            "ps", "-A", "-o", "pid=,ppid=,args=", stdout=asyncio.subprocess.PIPE
-        )
-        out, _ = await listing.communicate()
-        lines = (line.split(maxsplit=2) for line in out.decode().splitlines())
-        ours = str(self.process.pid)
-        return tuple(
-            int(pid) for pid, parent, args in lines if parent == ours and "boot.py" in args
-        )
+        children = await asyncio.to_thread(psutil.Process(self.process.pid).children)
+        return tuple(child.pid for child in children if is_runner(child))
 
     async def kill(self) -> None:
         """End it as the kernel does when memory runs out."""
@@ -175,6 +169,14 @@ class Service:
         self.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(within):
             return await self.process.wait()
+
+
+def is_runner(child: psutil.Process) -> bool:
+    """Tell whether a process is a runner that has not ended yet."""
+    try:
+        return any("boot.py" in argument for argument in child.cmdline())
+    except psutil.Error:
+        return False
 
 
 def last(found: list[dict[str, Any]]) -> int:
