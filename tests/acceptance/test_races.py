@@ -102,7 +102,7 @@ async def test_the_race_is_lost_without_locks(course: Course) -> None:
     course.add_hook("unguarded", UNGUARDED)
     async with course.services("unguarded") as services:
         with pytest.raises(AssertionError, match=r"already exists|duplicate key"):
-            await course.race(*[each.race("sweep") for each in services])
+            await course.race(*[each.race("sync") for each in services])
 
 
 @pytest.mark.slow

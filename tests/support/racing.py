@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.postgres.session import PostgresSession
 from sync.lease import Lease, Leases
+from sync.model import Order, Rollout, Selection, Verb
 from sync.runtime import Runtime
 from sync.settings import load_settings
 from tests.support.postgres import Postgres
@@ -139,16 +140,21 @@ async def reset(server: Postgres, template: str, names: Sequence[str]) -> None:
 
 
 async def serve(settings: Path) -> None:
-    """Be a service that sweeps whenever it is told to."""
+    """Be a service that does what each line says: sweep as the clock, or sync as a person."""
     loaded = load_settings(settings, os.environ, settings.parent)
     async with Runtime.open(loaded, url="") as runtime:
-        while await asyncio.to_thread(sys.stdin.readline):
-            say(await problems(runtime))
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            started = runtime.sweep() if line.strip() == "sweep" else ordered(runtime)
+            say(await problems(runtime, await started))
 
 
-async def problems(runtime: Runtime) -> list[str]:
-    """Sweep, and return what went wrong with the runs that this started."""
-    rollout = await runtime.sweep()
+async def ordered(runtime: Runtime) -> Rollout:
+    """Sync every target, whatever the clock would think of it."""
+    return await runtime.request(Order(Verb.SYNC), Selection(), actor="racer")
+
+
+async def problems(runtime: Runtime, rollout: Rollout | None) -> list[str]:
+    """Return what went wrong with the runs of *rollout*, once they have ended."""
     ended_runs = (await runtime.finished(rollout.id)).runs if rollout else ()
     return [f"{run.target}: {run.state}: {run.error}" for run in ended_runs if run.error]
 
