@@ -76,7 +76,7 @@ async def until_both_are_idle(sample: Sample) -> None:
         "SELECT pid FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle'"
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while len(await sample.query(idle)) < 2:  # noqa: ASYNC110 - they are other processes
             await asyncio.sleep(0.05)
 

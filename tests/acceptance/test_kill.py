@@ -101,6 +101,11 @@ async def bring_to_head(stand: Stand, service: Service) -> list[dict[str, Any]]:
     return events
 
 
+async def is_current(service: Service, target: str) -> bool:
+    """Tell whether the service says that a target stands at head."""
+    return bool((await service.targets())[target]["status"] == "current")
+
+
 async def is_told(service: Service) -> bool:
     """Tell whether of every act that began it is on record how it ended."""
     return in_doubt(await service.events()) == set()
@@ -271,7 +276,7 @@ async def test_half_an_index_is_for_a_person(tmp_path: Path, databases: Database
         seen = len(await service.events(target="half"))
         await asyncio.sleep(1)  # several sweeps
         assert len(await service.events(target="half")) == seen
-        await until(lambda: is_at(urls["other"], "r4"))
+        await until(lambda: is_current(service, "other"))
 
         await execute(urls["half"], "DROP INDEX third")
         settled = await site.run("settle", named[1], "absent")

@@ -428,6 +428,6 @@ async def watch(lags: list[float]) -> None:
 
 async def until_status(warehouse: Warehouse, text: str, status: str) -> None:
     """Wait until the history shows that status for a statement with *text*."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while status not in await asyncio.to_thread(statuses, warehouse, text):  # noqa: ASYNC110 - a warehouse tells nobody
             await asyncio.sleep(0.02)

@@ -241,7 +241,7 @@ async def test_a_connection_lost_outside_a_transaction_is_a_doubt(
     scripts.add("a1", OUTSIDE)
     async with opened_runtime(settings_for(scripts, [url])) as runtime:
         rollout = await runtime.request(Order(Verb.SYNC), Selection(), actor="ada")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while not await query(url, TERMINATED):  # noqa: ASYNC110 - the server's own pace
                 await asyncio.sleep(0.05)
         (run,) = (await runtime.finished(rollout.id)).runs
@@ -267,7 +267,7 @@ async def test_a_lease_that_went_to_another_service(
     """Whoever lost its lease stops within a heartbeat, in the middle of a statement too."""
     scripts.add("a1", 'op.execute("CREATE TABLE a1 AS SELECT 1 AS id FROM pg_sleep(60)")')
     settings = settings_for(scripts, [url], control=control_url, lease="600ms")
-    async with opened_runtime(settings) as runtime, asyncio.timeout(30):
+    async with opened_runtime(settings) as runtime, asyncio.timeout(90):
         rollout = await runtime.request(Order(Verb.SYNC), Selection(), actor="ada")
         while "step.started" not in await kinds(runtime):  # noqa: ASYNC110 - its own pace
             await asyncio.sleep(0.02)
@@ -290,7 +290,7 @@ async def test_stopping_interrupts_what_does_not_end_in_time(scripts: Scripts, u
     settings = settings_for(scripts, [url], schedule='grace = "100ms"')
     async with opened_runtime(settings) as runtime:
         (run,) = (await runtime.request(Order(Verb.SYNC), Selection(), actor="ada")).runs
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while "step.started" not in await kinds(runtime):  # noqa: ASYNC110 - its own pace
                 await asyncio.sleep(0.02)
     scripts.add_tables("a1")

@@ -72,7 +72,7 @@ async def test_a_sweep_looks_past_a_run(scripts: Scripts, url: str) -> None:
     async with opened_runtime(settings_for(scripts, [url])) as runtime:
         rollout = await runtime.sweep()
         assert rollout
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while "step.succeeded" not in await kinds(runtime):  # noqa: ASYNC110 - its own pace
                 await asyncio.sleep(0.02)
         await runtime.sweep()

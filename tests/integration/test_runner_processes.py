@@ -139,7 +139,7 @@ async def test_it_ends_with_its_service(scripts: Scripts, url: str, body: str) -
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert not is_alive(pid)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while await query(url, SESSIONS):  # noqa: ASYNC110 - the server's own pace
             await asyncio.sleep(0.05)
     assert await tables(url) == set()
@@ -186,7 +186,7 @@ def is_alive(pid: int) -> bool:
 
 async def written(file: Path) -> int:
     """Wait until a script has written its process id to *file*, and return it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not (text := read(file)):  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.02)
     return int(text)

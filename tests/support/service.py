@@ -45,7 +45,7 @@ class Site:
         """Run one command here, to its end."""
         process = await self.start(*arguments, **environ)
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(90):
                 out, err = await process.communicate()
         finally:
             await ended(process)
@@ -72,7 +72,7 @@ class Site:
         log = bytearray()
         listening = asyncio.create_task(listen(process.stderr, log))
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(90):
                 said = (await process.stdout.readline()).decode().strip()
             if not said.startswith(SAID):
                 await listening
