@@ -19,9 +19,9 @@ def warehouse() -> Iterator[Warehouse]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def _connection(warehouse: Warehouse) -> Iterator[Connection]:
-    """Give a session of the client that tests share, one after the other."""
+    """Give a session of the client; a test that stops the warehouse ends all there are."""
     with connected(warehouse) as connection:
         yield connection
 
