@@ -172,7 +172,8 @@ class Conversation:
         if self._process.returncode is None:
             with suppress(ProcessLookupError):  # it may be ending by itself
                 os.killpg(self._process.pid, signal.SIGKILL)
-        await self._process.wait()
+        with suppress(TimeoutError):  # asyncio waits for the pipes too, whoever holds them open
+            await asyncio.wait_for(self._process.wait(), PATIENCE)
         await self._drained()
 
     async def _drained(self) -> None:
