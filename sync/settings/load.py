@@ -190,7 +190,8 @@ def _version_table(target: TargetTable, history: HistoryTable) -> tuple[object, 
         "localhost" if host in _LOOPBACK else host,
         port,
         url.database or url.username,
-        history.version_table_schema or target.schema_,
+        _parameter(url, "catalog").lower(),
+        history.version_table_schema or target.schema_ or _parameter(url, "schema").lower(),
         history.version_table,
     )
 

@@ -246,6 +246,30 @@ def test_neighbours_are_allowed(folder: Path, other: str) -> None:
     assert list(settings.targets) == ["eu", "us"]
 
 
+WAREHOUSE = "databricks://token:t@h?http_path=/sql/1.0/warehouses"
+
+
+def two_on_a_warehouse(one: str, other: str) -> str:
+    """Return two targets on a host: what follows WAREHOUSE in their URLs."""
+    second = f'[[target]]\nname = "us"\nhistory = "app"\nurl = "{WAREHOUSE}/{other}"\n'
+    return f'{TARGET}url = "{WAREHOUSE}/{one}"\n{second}'
+
+
+@pytest.mark.parametrize("other", ["a&catalog=main&schema=us", "a&catalog=dev&schema=eu"])
+def test_neighbours_on_a_warehouse_are_allowed(folder: Path, other: str) -> None:
+    """Another catalog or schema in the URL is another target."""
+    settings = load(folder, two_on_a_warehouse("a&catalog=main&schema=eu", other))
+    assert list(settings.targets) == ["eu", "us"]
+
+
+def test_two_warehouses_of_one_schema_are_refused(folder: Path) -> None:
+    """A schema is the same by whichever warehouse it is reached, and however it is written."""
+    text = two_on_a_warehouse("a&catalog=main&schema=eu", "b&schema=EU&catalog=Main")
+    assert mistakes(folder, text) == [
+        'target "us": has the same database and version table as target "eu"'
+    ]
+
+
 def test_references(folder: Path) -> None:
     """Variables, the escape and files are replaced anywhere in the document."""
     (folder / "word").write_text(" from a file\n")
