@@ -125,6 +125,23 @@ def test_a_slow_reply_comes_after_the_effect(
         assert is_running(waiting)
 
 
+def test_a_statement_is_held_until_the_faults_are_cleared(
+    warehouse: Warehouse, schema: str, table: Cursor
+) -> None:
+    """It is there to be seen as running, and takes effect once it is let go."""
+    warehouse.control.add(Fault(FaultKind.SLOW, matching="held"))
+    statement = "/* held */ INSERT INTO t VALUES (1)"
+    with session(warehouse, schema, **ONCE) as waiting:
+        waiting.execute_async(statement)
+        while _statuses(warehouse, statement) != ["RUNNING"]:
+            time.sleep(0.02)
+        assert _rows(table) == 0
+        warehouse.control.clear()
+        while is_running(waiting):
+            time.sleep(0.02)
+    assert _rows(table) == 1
+
+
 def test_a_stopped_warehouse_starts_again_and_has_forgotten_its_sessions() -> None:
     """Asking for its state wakes nobody; the first request does, and until then it is 503."""
     with local_warehouse() as own, session(own, **ONCE) as cursor:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from providers.databricks.warehouse.faults import (
@@ -19,6 +21,19 @@ class Clock:
     def __call__(self) -> float:
         """Return the seconds that passed."""
         return self.now
+
+
+class Cancelled(threading.Event):
+    """Tells when somebody looks at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watched = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait, as events do."""
+        self.watched.set()
+        return super().wait(timeout)
 
 
 @pytest.fixture
@@ -78,6 +93,40 @@ def test_a_stopped_warehouse_starts_with_the_first_request(
     faults.admit()
     assert faults.state() is State.RUNNING
     assert len(stops) == 1
+
+
+def test_a_statement_waits_its_time(faults: Faults, clock: Clock) -> None:
+    """It goes on when the seconds are over; others do not wait."""
+    never = Cancelled()
+    faults.add(Fault(FaultKind.SLOW, seconds=5, matching="ALTER"))
+    faults.hold_up(FaultKind.SLOW, "SELECT 1", never)
+    waiting = _held_up(faults, never)
+    clock.now = 5.0
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+@pytest.mark.parametrize("way", ["cleared", "cancelled"])
+def test_without_seconds_it_waits_to_be_let_go(faults: Faults, clock: Clock, way: str) -> None:
+    """Whoever clears the faults lets it go on; so does whoever cancels it."""
+    faults.add(Fault(FaultKind.SLOW, matching="ALTER"))
+    cancelled = Cancelled()
+    waiting = _held_up(faults, cancelled)
+    clock.now = 1e9
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    (cancelled.set if way == "cancelled" else faults.clear)()
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+def _held_up(faults: Faults, cancelled: Cancelled) -> threading.Thread:
+    """Return a thread that waits, for an ALTER."""
+    given = (FaultKind.SLOW, "ALTER TABLE a", cancelled)
+    waiting = threading.Thread(target=faults.hold_up, args=given, daemon=True)
+    waiting.start()
+    assert cancelled.watched.wait(10)
+    return waiting
 
 
 def test_cleared_faults_are_gone(faults: Faults) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 
 class FaultKind(StrEnum):
@@ -18,9 +19,10 @@ class FaultKind(StrEnum):
     CUT_BEFORE = "cut_before"
     #: The statement takes effect, and the connection breaks instead of a reply.
     CUT_AFTER = "cut_after"
-    #: The statement waits `seconds` before it runs. It can be cancelled meanwhile.
+    #: The statement waits `seconds` before it runs, or until the faults are cleared. It can be
+    #: cancelled meanwhile.
     SLOW = "slow"
-    #: The statement takes effect, and its reply waits `seconds`.
+    #: The statement takes effect, and its reply waits as long.
     SLOW_REPLY = "slow_reply"
     #: Requests are answered 403.
     EXPIRED_TOKEN = "expired_token"  # noqa: S105 - the name of a fault
@@ -34,9 +36,13 @@ class Fault:
     """One fault; it stays until it is used up or cleared."""
 
     kind: FaultKind
-    seconds: float = 0  #: UNAVAILABLE: it ends after that time; 0: it does not end by itself
+    seconds: float = 0  #: 0: UNAVAILABLE, SLOW and SLOW_REPLY do not end by themselves
     matching: str = ""  #: regular expression, searched in the statement; empty: any statement
     times: int | None = None  #: uses after which it ends; None: as many as there are
+
+
+#: Seconds between two looks whether a statement that waits may go on.
+_LOOK = 0.05
 
 
 class State(StrEnum):
@@ -81,6 +87,7 @@ class Faults:
         self._on_stop = on_stop
         self._lock = threading.Lock()
         self._planned: list[_Planned] = []
+        self._cleared = threading.Event()  #: is set when what is planned now is forgotten
         self._start_takes = 0.0
         self._state = State.RUNNING
         self._ready_at = 0.0
@@ -98,20 +105,31 @@ class Faults:
             self._on_stop()
 
     def clear(self) -> None:
-        """Forget all faults; a warehouse that stopped runs again."""
+        """Forget all faults: what waits goes on, and a warehouse that stopped runs again."""
         with self._lock:
             self._planned.clear()
+            self._cleared.set()
+            self._cleared = threading.Event()
             self._state = State.RUNNING
 
     def take(self, kind: FaultKind, statement: str = "") -> Fault | None:
         """Return the next fault of *kind* that fits, and count the use; None where none does."""
         with self._lock:
-            self._planned = [each for each in self._planned if not self._is_over(each)]
-            for each in self._planned:
-                if each.fault.kind is kind and _fits(each.fault, statement):
-                    each.left = each.left - 1 if each.left is not None else None
-                    return each.fault
-        return None
+            return self._next(kind, statement)
+
+    def hold_up(self, kind: FaultKind, statement: str, cancelled: threading.Event) -> None:
+        """Return when the next fault of *kind* that fits has made *statement* wait; count it.
+
+        At once where none does; sooner where the faults are cleared or *cancelled* is set.
+        """
+        with self._lock:
+            fault, cleared = self._next(kind, statement), self._cleared
+        if fault is None:
+            return
+        ends = self._monotonic() + (fault.seconds or inf)
+        while not cleared.is_set() and (left := ends - self._monotonic()) > 0:
+            if cancelled.wait(min(left, _LOOK)):
+                return
 
     def admit(self) -> None:
         """Let a request in. Raises RefusedError where it is answered by a status."""
@@ -134,6 +152,14 @@ class Faults:
                 self._state = State.STARTING
                 self._ready_at = self._monotonic() + self._start_takes
         return self.state()
+
+    def _next(self, kind: FaultKind, statement: str) -> Fault | None:
+        self._planned = [each for each in self._planned if not self._is_over(each)]
+        for each in self._planned:
+            if each.fault.kind is kind and _fits(each.fault, statement):
+                each.left = each.left - 1 if each.left is not None else None
+                return each.fault
+        return None
 
     def _is_over(self, planned: _Planned) -> bool:
         is_late = planned.ends is not None and self._monotonic() >= planned.ends

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from providers.databricks.warehouse.faults import Fault
 from providers.databricks.warehouse.server import (
@@ -40,7 +40,7 @@ class Control(Protocol):
         ...
 
     def clear(self) -> None:
-        """Forget all faults; a warehouse that stopped runs again."""
+        """Forget all faults: what waits goes on, and a warehouse that stopped runs again."""
         ...
 
 
@@ -64,9 +64,27 @@ class Warehouse:
 
     def url(self, catalog: str = "main", schema: str = "default") -> str:
         """Return the SQLAlchemy URL; it holds the token. It needs `connect_args` beside it."""
-        path, names = quote(self.http_path, ""), f"catalog={catalog}&schema={schema}"
-        secret = quote(self.token, "")
-        return f"databricks://token:{secret}@{self.host}:{self.port}?http_path={path}&{names}"
+        return self._url(catalog, schema, quote(self.token, ""))
+
+    def target_url(
+        self,
+        catalog: str = "main",
+        schema: str = "default",
+        *,
+        secret: str | None = None,
+        trusted: Path | None = None,
+    ) -> str:
+        """Return the URL of a target: all that is needed to reach a schema.
+
+        Args:
+            catalog: Its catalog.
+            schema: The schema.
+            secret: Written where the token would stand, as it is; such as a reference to a
+                variable. None: the token.
+            trusted: As for `connect_args`.
+        """
+        options = {k: v for k, v in self.connect_args(trusted).items() if k != "enable_telemetry"}
+        return f"{self._url(catalog, schema, secret or quote(self.token, ''))}&{urlencode(options)}"
 
     def connect_args(self, trusted: Path | None = None) -> dict[str, str | int | bool]:
         """Return what the client needs beside host, path and token.
@@ -81,6 +99,10 @@ class Warehouse:
             return {**common, "_connection_uri": self.origin + self.http_path}
         trust = {"_tls_trusted_ca_file": str(trusted)} if trusted else {}
         return {**common, "_port": self.port, **trust}
+
+    def _url(self, catalog: str, schema: str, secret: str) -> str:
+        path, names = quote(self.http_path, ""), f"catalog={catalog}&schema={schema}"
+        return f"databricks://token:{secret}@{self.host}:{self.port}?http_path={path}&{names}"
 
 
 @contextmanager
@@ -105,7 +127,8 @@ def local_warehouse(
         catalogs: Those of a new warehouse; the first is the default.
 
     Raises:
-        WarehouseError: The directory is in use, or the port is taken.
+        WarehouseError: The port is taken, the directory is in use or cannot be used, or
+            certificate and key are none.
     """
     options = _options(directory, token, tls, port, catalogs)
     with serving(options, clock=_now, monotonic=time.monotonic) as running:
@@ -128,7 +151,8 @@ def warehouse_process(
     """
     options = _options(directory, token, tls, port, catalogs)
     process = subprocess.Popen(  # noqa: S603 - our own module, with our own arguments
-        [sys.executable, "-m", "providers.databricks.warehouse", *_arguments(options)],
+        # -P: what lies in the working directory is not ours, whatever its name.
+        [sys.executable, "-P", "-m", "providers.databricks.warehouse", *_arguments(options)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

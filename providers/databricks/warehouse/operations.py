@@ -157,8 +157,7 @@ class Operations:
     ) -> None:
         """Run *statement* and give its result, or its error, to whoever waits for it."""
         try:
-            if slow := self.faults.take(FaultKind.SLOW, statement.text):
-                operation.cancelled.wait(slow.seconds)
+            self.faults.hold_up(FaultKind.SLOW, statement.text, operation.cancelled)
             result = operation.session.execute(statement, parameters, operation.cancelled)
         except SqlError as error:
             self._log_failure(statement, error)
@@ -170,8 +169,7 @@ class Operations:
             operation.future.set_exception(internal)
         else:
             self._engine.log.end(statement.id, Status.FINISHED)
-            if late := self.faults.take(FaultKind.SLOW_REPLY, statement.text):
-                operation.cancelled.wait(late.seconds)
+            self.faults.hold_up(FaultKind.SLOW_REPLY, statement.text, operation.cancelled)
             operation.future.set_result(result)
 
     def _log_failure(self, statement: Statement, error: SqlError) -> None:
