@@ -13,7 +13,15 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import ClassVar, Protocol, runtime_checkable
 
-from providers.types import Heads, Outcome, Receipt, RunnerSupport, Statement, Target
+from providers.types import (
+    Heads,
+    Outcome,
+    Receipt,
+    RunnerSupport,
+    Snapshot,
+    Statement,
+    Target,
+)
 
 
 class Session(ABC):
@@ -31,6 +39,16 @@ class Session(ABC):
         Raises:
             AccessDeniedError: The version table may not be read.
             StatementError: What has its name is no version table.
+            ConnectionLostError: The session died; nothing was changed.
+        """
+
+    @abstractmethod
+    async def server_major(self) -> str:
+        """Return the server's major version, as far as the SQL that it takes depends on it.
+
+        Such as ``"15"``; empty where the database has no such thing.
+
+        Raises:
             ConnectionLostError: The session died; nothing was changed.
         """
 
@@ -128,5 +146,38 @@ class Fingerprinting(Protocol):
     """Optional ability of a session: drift can be seen."""
 
     async def fingerprint(self) -> str:
-        """Return a stable hash of the live schema, version table excluded."""
+        """Return a stable hash of the live schema, version table excluded.
+
+        It is the hash of what `snapshot` returns, made by the server where that is less work.
+
+        Raises:
+            ConnectionLostError: The session died; nothing was changed.
+        """
+        ...
+
+    async def snapshot(self) -> Snapshot:
+        """Return the live schema itself, version table excluded, so that drift can be read.
+
+        Raises:
+            ConnectionLostError: The session died; nothing was changed.
+        """
+        ...
+
+
+@runtime_checkable
+class Shadowing(Protocol):
+    """Optional ability of a provider: throwaway databases to compile plans on."""
+
+    def shadow(self, target: Target, place: str | None) -> AbstractAsyncContextManager[Target]:
+        """Create an empty database like *target*'s, and drop it after the block.
+
+        What is given to the block is *target* with the URL of the new database. *place* is
+        the URL of a server on which databases may be created; None where the provider shall
+        find one by itself.
+
+        Raises:
+            ShadowError: There is no place for one, or the place is not fit: another major
+                version than the target's, not allowed to create databases, or not empty.
+            ConnectError, AccessDeniedError: The place, or the target, is not reachable.
+        """
         ...

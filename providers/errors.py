@@ -4,6 +4,7 @@ LevelheadError
   ConfigError                  mend the configuration
     UnknownTargetError
     UnknownDialectError
+    ShadowError                there is no database to compile plans on: see `shadow`
   ProviderError      .target
     ConnectError               nothing was sent: try again
     AccessDeniedError          credentials or privileges: trying again cannot help
@@ -41,6 +42,10 @@ class UnknownTargetError(ConfigError):
 
 class UnknownDialectError(ConfigError):
     """No provider is registered for this dialect."""
+
+
+class ShadowError(ConfigError):
+    """There is no fit place for a shadow; nothing was touched there."""
 
 
 class ProviderError(LevelheadError):

@@ -149,6 +149,10 @@ class MemorySession(Session):
             raise AccessDeniedError("the version table may not be read", target=self._target.name)
         return self._rows()
 
+    async def server_major(self) -> str:
+        """Return that there is none; see `Session.server_major`."""
+        return ""
+
     @asynccontextmanager
     async def lock(self, *, wait: timedelta) -> AsyncIterator[None]:
         """Hold the migration lock on this session; see `Session.lock`."""

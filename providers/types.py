@@ -74,6 +74,14 @@ class RunnerSupport:
     extension: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A live schema, object by object, in words that a person can compare."""
+
+    objects: Mapping[str, str]  #: such as ``"column users.email"``: ``"text not null"``
+    fingerprint: str  #: hash of *objects*, as `Fingerprinting.fingerprint` returns it
+
+
 class Outcome(StrEnum):
     """What became of a statement whose reply never arrived."""
 

@@ -44,6 +44,10 @@ class DatabricksSession(Session):
         """Return the revisions in the version table; see `Session.heads`."""
         return frozenset(await self._rows() or ())
 
+    async def server_major(self) -> str:
+        """Return that there is none: a warehouse is always current; see `Session.server_major`."""
+        return ""
+
     @asynccontextmanager
     async def lock(self, *, wait: timedelta) -> AsyncIterator[None]:  # noqa: ARG002 - the contract's; there is nothing to wait for
         """Do nothing: a warehouse has no lock that a session could hold; see `Session.lock`."""

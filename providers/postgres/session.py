@@ -55,6 +55,10 @@ class PostgresSession(Session):
             query = f"SELECT version_num FROM {table}"  # noqa: S608 - the name is quoted
             return frozenset(row[0] for row in await self._connection.fetch(query))
 
+    async def server_major(self) -> str:
+        """Return the server's major version; see `Session.server_major`."""
+        return str(self._connection.get_server_version().major)
+
     def lock(self, *, wait: timedelta) -> AbstractAsyncContextManager[None]:
         """Hold the migration lock on this session; see `Session.lock`."""
         return held(self._connection, self._target, wait)

@@ -1,20 +1,58 @@
-"""A migration path: which revisions, in which order, between which heads."""
+"""A migration path, compiled: which revisions, with which SQL, between which heads.
+
+`sync.plan.canonical` writes a plan as bytes and signs it with its digest.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from providers.types import Heads
+
+
+class StepClass(StrEnum):
+    """How a step is carried out, which depends on what its script read when it was compiled."""
+
+    STATIC = "static"  #: it read nothing: its statements are replayed
+    CATALOG = "catalog"  #: only the catalog: replayed where the schema is the shadow's
+    LIVE = "live"  #: it depends on the target: the script itself runs against each
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Statements that commit together; one alone where it stands outside a transaction."""
+
+    statements: tuple[str, ...]  #: literal SQL, in order, as the shadow took it
+    transactional: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedDirective:
+    """A directive without a counterpart on the plan's dialect."""
+
+    directive: str  #: such as ``"index"``
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One revision, up or down, and the heads it moves between."""
 
-    revision: str
+    revision: str  #: empty where heads move without a script, as a stamp does
     before: Heads
     after: Heads
     script: str  #: sha256 of the revision file, hexadecimal
+    kind: StepClass = StepClass.LIVE
+    why: tuple[str, ...] = ()  #: reasons of the class, such as ``"reads tenant, 0016.py line 14"``
+    blocks: tuple[Block, ...] = ()  #: none where it is live, or where nothing is to be sent
+    fingerprint: str | None = None  #: of the shadow ahead of a catalog step; else None
+    skips: tuple[SkippedDirective, ...] = ()
+
+    @property
+    def atomic(self) -> bool:
+        """Whether the whole step fits into one transaction, with its guard and its stamp."""
+        return len(self.blocks) <= 1 and all(block.transactional for block in self.blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +64,8 @@ class Plan:
     before: Heads
     after: Heads
     steps: tuple[Step, ...]
-    digest: str  #: of everything above but the history's name; see `sync.plan.canonical`
+    digest: str  #: of what would be sent; see `sync.plan.canonical`
+    sources: str = ""  #: sha256 over env.py and the project's modules; empty: never compiled
 
 
 @dataclass(frozen=True, slots=True)

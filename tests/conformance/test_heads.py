@@ -67,3 +67,10 @@ async def test_schemas(
     assert await adapter.tables() == {table}
     async with adapter.provider.open(adapter.target) as elsewhere:
         assert await elsewhere.heads() == BASE
+
+
+async def test_server_major(adapter: Adapter, session: Session) -> None:
+    """The server's major version is a number in text, or nothing; asking changes nothing."""
+    major = await session.server_major()
+    assert major.isdecimal() or not major
+    assert await adapter.tables() == set()
