@@ -16,7 +16,8 @@ from databricks.sql.backend.types import CommandState
 from databricks.sql.client import Connection as Driver
 from databricks.sql.client import Cursor
 
-from providers.databricks.threads import Threads, undisturbed
+from providers.databricks.threads import Threads
+from providers.tasks import undisturbed
 
 Result = TypeVar("Result")
 Row: TypeAlias = tuple[Any, ...]

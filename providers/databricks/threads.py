@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 Result = TypeVar("Result")
 
@@ -30,17 +30,3 @@ class Threads:
     def close(self) -> None:
         """Take no further calls; those that run end by themselves."""
         self._pool.shutdown(wait=False)
-
-
-async def undisturbed(work: Coroutine[Any, Any, None]) -> None:
-    """Finish *work*, which must be bounded, although this task is cancelled; be cancelled then."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    task.result()
-    if cancelled is not None:
-        raise cancelled
