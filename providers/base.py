@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Final, Protocol, runtime_checkable
 
 from providers.types import (
     Heads,
@@ -22,6 +22,10 @@ from providers.types import (
     Statement,
     Target,
 )
+
+
+#: A place for shadows: the server of the target itself.
+ON_TARGET: Final = "target"
 
 
 class Session(ABC):
@@ -168,16 +172,23 @@ class Fingerprinting(Protocol):
 class Shadowing(Protocol):
     """Optional ability of a provider: throwaway databases to compile plans on."""
 
-    def shadow(self, target: Target, place: str | None) -> AbstractAsyncContextManager[Target]:
+    def shadow(
+        self, target: Target, place: str | None, *, major: str
+    ) -> AbstractAsyncContextManager[Target]:
         """Create an empty database like *target*'s, and drop it after the block.
 
-        What is given to the block is *target* with the URL of the new database. *place* is
-        the URL of a server on which databases may be created; None where the provider shall
-        find one by itself.
+        What is given to the block is *target* with another name and the URL of the new
+        database, which has the target's schemas, empty. *target* itself is not opened.
+
+        Args:
+            target: What the shadow is for.
+            place: The URL of a server on which databases may be created; `ON_TARGET` for the
+                target's own; None where the provider shall find one by itself.
+            major: The target's, as `Session.server_major` told it.
 
         Raises:
             ShadowError: There is no place for one, or the place is not fit: another major
                 version than the target's, not allowed to create databases, or not empty.
-            ConnectError, AccessDeniedError: The place, or the target, is not reachable.
+            ConnectError, AccessDeniedError: The place is not reachable.
         """
         ...
