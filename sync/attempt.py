@@ -109,13 +109,14 @@ class Attempt:
             plan = plan_of(graph.history, self.target.dialect, settled.heads, ())
             return await executor.do_nothing(plan, journal, self._begin)
         history = self.engine.histories[self.target.history]
+        provider = await self.engine.providers.of(self.target.dialect)
         return await executor.migrate(
             self.engine.runners,
             history,
             self.target,
             order,
             settled.heads,
-            support=self.engine.providers.of(self.target.dialect).runner_support(self.target),
+            support=provider.runner_support(self.target),
             journal=journal,
             begin=self._begin,
         )

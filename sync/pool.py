@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from providers.base import Provider, Session
 from providers.registry import known_providers, load_provider
@@ -15,24 +17,34 @@ class Providers:
     def __init__(self) -> None:
         self._known = known_providers()
         self._loaded: dict[str, Provider] = {}
+        self._loading = asyncio.Lock()
 
-    def open(self, target: Target) -> AbstractAsyncContextManager[Session]:
+    @asynccontextmanager
+    async def open(self, target: Target) -> AsyncIterator[Session]:
         """Open a session on *target*; see `Provider.open`.
 
         Raises:
             UnknownDialectError: There is no provider for it, or its driver is missing.
         """
-        return self.of(target.dialect).open(target)
+        provider = await self.of(target.dialect)
+        async with provider.open(target) as session:
+            yield session
 
-    def of(self, dialect: str) -> Provider:
+    async def of(self, dialect: str) -> Provider:
         """Return the provider for *dialect*.
 
         Raises:
             UnknownDialectError: There is none, or its driver is missing.
         """
         if dialect not in self._loaded:
-            self._loaded[dialect] = load_provider(dialect, self._known)
+            async with self._loading:
+                await self._load(dialect)
         return self._loaded[dialect]
+
+    async def _load(self, dialect: str) -> None:
+        if dialect not in self._loaded:  # nobody else did while we waited
+            # A driver can take half a second to import, and the event loop has other work.
+            self._loaded[dialect] = await asyncio.to_thread(load_provider, dialect, self._known)
 
     async def aclose(self) -> None:
         """Close every provider. Safe to call twice."""

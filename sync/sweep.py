@@ -69,17 +69,17 @@ class Sweep:
                 target,
                 states.get(target.name),
                 now,
-                rest=self._rest(target),
+                rest=await self._rest(target),
                 graph=knowledge[target.history].graph,
             )
         ]
 
-    def _rest(self, target: Target) -> timedelta:
+    async def _rest(self, target: Target) -> timedelta:
         """Return how long *target* is left alone after a look at it."""
         if target.check_every is not None:
             return target.check_every
         try:
-            return self._engine.providers.of(target.dialect).rest
+            return (await self._engine.providers.of(target.dialect)).rest
         except UnknownDialectError:
             return timedelta(0)  # each look says what is missing
 
