@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from providers.databricks.warehouse import Warehouse
 from providers.databricks.warehouse.faults import Fault, FaultKind
-from sync.model import RunState, Status, Verb
+from sync.model import RunState, Status
 from tests.support.engine import (
     at,
     events,
     kinds,
     opened_runtime,
-    ordered,
     ordered_one,
     settings_for,
     status,
@@ -26,8 +23,6 @@ from tests.support.engine import (
 from tests.support.histories import Scripts
 
 pytest_plugins = ["tests.support.warehouse"]
-
-ROOT = Path(__file__).parents[2]
 
 USERS = 'op.create_table("users", sa.Column("id", sa.String, primary_key=True))'
 TWO = """
@@ -81,7 +76,7 @@ async def test_a_lost_reply_is_settled_by_looking(
         assert sent == ["UPDATE"]  # the stamp alone was missing
 
 
-async def test_a_request_that_never_arrived_is_sent_again(
+async def test_a_person_tells_what_became_of_a_request_that_never_arrived(
     scripts: Scripts, target: str, warehouse: Warehouse
 ) -> None:
     """A connection that is cut before a statement arrived: nobody can tell, so a person does."""
@@ -130,27 +125,3 @@ async def test_a_sweep_lets_a_warehouse_rest(scripts: Scripts, target: str) -> N
         assert (await status(runtime)).checked_at == seen
         scripts.add("a2", INDEXED)
         assert [run.after for run in await swept(runtime)] == [at("a2")]
-
-
-async def test_the_sample_goes_up_down_and_up_on_both(
-    scripts: Scripts, url: str, target: str
-) -> None:
-    """One history on both providers: the same revisions, and what is skipped has a name."""
-    settings = settings_for(scripts, [url, target])
-    history = replace(settings.histories["app"], config=ROOT / "alembic.ini")
-    settings = replace(settings, histories={"app": history})
-    async with opened_runtime(settings) as runtime:
-        head = (await runtime.graph("app")).heads
-        assert {run.after for run in await swept(runtime)} == {head}
-        for verb, to, end in ((Verb.DOWNGRADE, "base", at()), (Verb.SYNC, "head", head)):
-            for name in settings.targets:
-                await runtime.release(name, actor="ada")
-            runs = await ordered(runtime, verb, to)
-            assert [(run.state, run.after, run.error) for run in runs] == [
-                (RunState.SUCCEEDED, end, None)
-            ] * 2
-        skipped = await events(runtime, kind="directive.skipped")
-        assert {(e.target, e.data["directive"]) for e in skipped} == {
-            ("db-2", "foreign-key-action")
-        }
-        assert await runtime.verify() > 0
