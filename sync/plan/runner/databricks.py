@@ -5,6 +5,8 @@ The lease in the control database is the guard; what is stamped is read back, ro
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -15,6 +17,9 @@ MISSING = "TABLE_OR_VIEW_NOT_FOUND"
 
 #: HTTP statuses of a token that is wrong, or has run out.
 NO_ENTRY = (401, 403)
+
+#: The request that a statement goes out with; all later ones ask what became of it.
+SENDING = "ExecuteStatement"
 
 
 class Guard(VersionGuard):
@@ -43,14 +48,29 @@ class Guard(VersionGuard):
         """Tell what an error means; see `VersionGuard.kind`.
 
         Only what the warehouse itself has refused had no effect, and what it did not take
-        for lack of a valid token. A broken connection comes as urllib3's own error.
+        for lack of a valid token. A token that runs out later keeps the end of a statement
+        from being seen, not from happening. A broken connection comes as urllib3's own error.
         """
         if not isinstance(error, Exception):
             return "script"
-        context = getattr(error, "context", None) or {}
-        if context.get("http-code") in NO_ENTRY:
+        if was_turned_away(error):
             return "denied"
         return "statement" if type(error).__name__ == "ServerOperationError" else "lost"
+
+    @contextmanager
+    def told(self, sql: str) -> Iterator[None]:
+        """Raise what the driver raises; where it did not answer, as a connection that is lost.
+
+        A question that met an expired token is no mistake in a script, and says nothing of
+        what was sent before it.
+        """
+        try:
+            with super().told(sql):
+                yield
+        except DBAPIError as error:
+            if error.orig is not None and self.kind(error.orig) == "denied":
+                error.connection_invalidated = True
+            raise
 
     def require(self, expected: list[str]) -> None:
         """Require the version rows to be *expected*; nothing can keep them so."""
@@ -59,3 +79,11 @@ class Guard(VersionGuard):
     def confirm(self, after: list[str]) -> None:
         """Read back what was stamped: Alembic does not count rows here."""
         self.compare(after)
+
+
+def was_turned_away(error: Exception) -> bool:
+    """Tell whether a statement was not taken because the token is not valid."""
+    if any(isinstance(inner, OSError) for inner in error.args):
+        return False  # the status is that of an earlier answer: this time the network failed
+    context = getattr(error, "context", None) or {}
+    return context.get("method") == SENDING and context.get("http-code") in NO_ENTRY
