@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from providers.base import Session
 from providers.errors import LevelheadError, ProviderError, StampConflictError
 from providers.types import Heads, Target
@@ -215,7 +217,7 @@ class Attempt:
         async with self.engine.log.writing() as batch:
             old = await targets.find_to_change(batch.connection, self.target.name)
             new = self._after(old, end, knowledge, now)
-            await targets.save(batch.connection, new)
+            await self._keep(batch.connection, new, end)
             await self.engine.leases.release(batch.connection, self.lease)
             await runs.update(batch.connection, self.run.id, change(end, now))
             unwritten = [] if self.began else never_began(self.run, end)
@@ -227,6 +229,11 @@ class Attempt:
         patience = self.engine.patience
         return after_run(old, self.run, end, knowledge=knowledge, now=now, patience=patience)
 
+    async def _keep(self, connection: AsyncConnection, state: TargetState, end: Ending) -> None:
+        """Put on record how the target stands; who lost its lease has no say in that."""
+        if not isinstance(end.error, LeaseLostError):
+            await targets.save(connection, state)
+
     async def _give_back(self, end: Ending) -> None:
         """Put on record what a recovery found, and give the target back."""
         knowledge = await self.engine.histories.knowledge(self.target.history)
@@ -234,7 +241,8 @@ class Attempt:
         async with self.engine.store.writing() as connection:
             old = await targets.find_to_change(connection, self.target.name)
             new = self._after(old, end, knowledge, now)
-            await targets.save(connection, replace(new, hold=old.hold if old else None))
+            new = replace(new, hold=old.hold if old else None)
+            await self._keep(connection, new, end)
             await self.engine.leases.release(connection, self.lease)
 
 

@@ -281,6 +281,7 @@ async def test_a_lease_that_went_to_another_service(
         assert run.error.startswith("db-1: the lease went to another service")
         assert "lease.lost" in await kinds(runtime)
         assert "transaction.started" not in await kinds(runtime)
+        assert (await status(runtime)).problem is None  # how it stands, the other service tells
     assert await tables(url) == set()
 
 
