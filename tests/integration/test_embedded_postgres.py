@@ -21,7 +21,12 @@ import pytest
 
 from providers.errors import ConfigError
 from providers.postgres import embedded, guardian
-from providers.postgres.embedded import bundled_binaries, system_binaries, throwaway_postgres
+from providers.postgres.embedded import (
+    binaries_of,
+    bundled_binaries,
+    system_binaries,
+    throwaway_postgres,
+)
 
 ROOT = Path(__file__).parents[2]
 BINARIES = [found for found in (system_binaries(), bundled_binaries()) if found]
@@ -282,3 +287,26 @@ def test_system_binaries_are_the_newest(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(embedded, "_SYSTEM_DIRECTORIES", (f"{tmp_path}/*/bin",))
     assert system_binaries() == tmp_path / "18" / "bin"
+
+
+async def test_binaries_of_a_major(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Binaries are known by what they say of themselves; those of the system come first."""
+    says = {
+        "a": "postgres (PostgreSQL) 16.3 (Debian 16.3-1)",
+        "b": "postgres (PostgreSQL) 19beta1",
+        "c": "",
+        "wheel/d": "postgres (PostgreSQL) 16.4",
+    }
+    for name, version in says.items():
+        directory = tmp_path / name / "bin"
+        directory.mkdir(parents=True)
+        for program in ("initdb", "postgres"):
+            (directory / program).write_text(f"#!/bin/sh\necho '{version}'\n")
+            (directory / program).chmod(0o755)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(embedded, "_SYSTEM_DIRECTORIES", (f"{tmp_path}/*/bin",))
+    monkeypatch.setattr(embedded, "bundled_binaries", lambda: tmp_path / "wheel" / "d" / "bin")
+    assert await binaries_of("16") == tmp_path / "a" / "bin"
+    assert await binaries_of("19") == tmp_path / "b" / "bin"
+    with pytest.raises(ConfigError, match=r"no server of Postgres 17 .* \(found: 16, 19\)"):
+        await binaries_of("17")

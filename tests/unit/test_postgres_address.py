@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.postgres.address import Address, address, asyncpg_url
+from providers.postgres.address import Address, address, asyncpg_url, on_database
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,17 @@ def test_password_that_is_not_encoded(character: str) -> None:
     """Where it cannot be told what is the password, nothing is shown at all."""
     with pytest.raises(ValueError, match="percent-encoded"):
         address(f"postgresql://u:sec{character}ret@h/d")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("postgresql://u:p@h:1/d", "postgresql+psycopg://u:p@h:1/new%20one"),
+        ("postgresql+asyncpg://u:p@h/d?ssl=true", "postgresql+asyncpg://u:p@h/new%20one?ssl=true"),
+        ("postgresql://h", "postgresql+psycopg://h/new%20one"),
+        ("postgresql:///d?host=/pg&dbname=x", "postgresql+psycopg:///new%20one?host=%2Fpg"),
+    ],
+)
+def test_on_database(given: str, expected: str) -> None:
+    """Only the database differs; a driver that the URL does not name is taken from elsewhere."""
+    assert on_database(given, "new one", "postgresql+psycopg") == expected
