@@ -1,66 +1,68 @@
-"""The command: how long does a sweep over targets with nothing pending take?"""
+"""The command: measure, print the figures beside what they must reach, and tell what misses."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
+import os
+import platform
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping
 
-from bench.bare import read_all
-from bench.fleet import Fleet, running_fleet
-from bench.report import Measurement, Question, render
-from bench.rounds import Act, Round, alternate
-from bench.service import peak_memory
-from sync.model import Selection, Status
-from sync.runtime import Runtime
-from sync.settings import load_settings
+from bench.question import Question, asked
+from bench.sections import loop, sessions, statements, sweep
+from bench.table import Findings, Row, table, verdict
+from bench.warehouse import running_warehouse
 
-_WATCHED_SWEEPS = 5
+#: Bad input ends with 2, as everywhere.
+_MISSED = 1
 
 
-async def measure(question: Question) -> Measurement:
-    """Set everything up, and take the times and the memory."""
-    async with running_fleet(targets=question.targets, width=question.width) as fleet:
-        return Measurement(
-            rounds=await _compare(fleet, question),
-            memory=await peak_memory(fleet, sweeps=_WATCHED_SWEEPS),
-            postgres=fleet.postgres,
-        )
+async def _statements(question: Question) -> Findings:
+    with running_warehouse() as new_schemas:
+        return await statements.measure(question, *new_schemas(1))
 
 
-async def _compare(fleet: Fleet, question: Question) -> list[Round]:
-    """Alternate the engine's sweep and the bare loop, both in this process."""
-    async with _sweeping(fleet) as sweep:
-        return await alternate(
-            sweep,
-            lambda: read_all(fleet.urls, width=question.width),
-            rounds=question.rounds,
-        )
+async def _sessions(question: Question) -> Findings:
+    with running_warehouse() as new_schemas:
+        return await sessions.measure(question, new_schemas(2))
 
 
-@asynccontextmanager
-async def _sweeping(fleet: Fleet) -> AsyncIterator[Act]:
-    """Yield the sweep of a runtime; afterwards make sure that it found nothing pending."""
-    settings = load_settings(fleet.config, {}, Path.cwd())
-    async with Runtime.open(settings, url=fleet.api) as runtime:
-        yield runtime.sweep
-        found = {status.status for status in await runtime.statuses(Selection())}
-        if found != {Status.CURRENT}:
-            raise SystemExit(f"not every target was current: {', '.join(sorted(found))}")
+async def _loop(question: Question) -> Findings:
+    with running_warehouse() as new_schemas:
+        return await loop.measure(question, new_schemas)
 
 
-def _question(arguments: list[str]) -> Question:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--targets", type=int, default=200, help="databases (default 200)")
-    parser.add_argument("--width", type=int, default=16, help="looked at together (default 16)")
-    parser.add_argument("--rounds", type=int, default=9, help="timed rounds (default 9)")
-    return Question(**vars(parser.parse_args(arguments)))
+SECTIONS: Mapping[str, Callable[[Question], Awaitable[Findings]]] = {
+    "sweep": sweep.measure,
+    "statements": _statements,
+    "sessions": _sessions,
+    "loop": _loop,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Measure the sections that are asked for; return the exit status, 1 for a miss."""
+    question = asked(arguments, tuple(SECTIONS))
+    _say(f"Python {platform.python_version()}, {os.cpu_count()} processors")
+    rows: list[Row] = []
+    for name in question.only:
+        load = os.getloadavg()[0]
+        found = asyncio.run(_measured(name, question))
+        _say("", found.title, *(f"  {line}" for line in found.lines), f"  load before: {load:.1f}")
+        rows += found.rows
+    _say("", *table(rows), "", verdict(rows), f"repeat: {question.command}")
+    return _MISSED if any(row.is_missed for row in rows) else 0
+
+
+async def _measured(name: str, question: Question) -> Findings:
+    return await SECTIONS[name](question)
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    asked = _question(sys.argv[1:])
-    for line in render(asked, asyncio.run(measure(asked))):
-        sys.stdout.write(f"{line}\n")
+    sys.exit(main(sys.argv[1:]))

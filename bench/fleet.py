@@ -6,17 +6,16 @@ import asyncio
 import os
 import socket
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
 
+from bench.configuration import ROOT, Place, configured
 from providers.postgres.embedded import Server, throwaway_postgres
 
-ROOT = Path(__file__).parents[1]
 TEMPLATE = "fleet_template"
 SPARE_CONNECTIONS = 20  # for the superuser, and for sessions that are still closing
 
@@ -26,7 +25,7 @@ class Fleet:
     """Databases with nothing pending, and a configuration that has them as targets."""
 
     urls: tuple[str, ...] = field(repr=False)
-    config: Path  #: the `levelhead.toml`; the control database lies beside it
+    config: Path  #: the `levelhead.toml`; the service's clock ticks every second
     api: str  #: where a service of this configuration answers
     postgres: int  #: the server's major version
 
@@ -42,7 +41,8 @@ async def running_fleet(*, targets: int, width: int) -> AsyncIterator[Fleet]:
     async with throwaway_postgres(max_connections=width + SPARE_CONNECTIONS) as server:
         urls = await _create_databases(server, targets)
         port = _free_port()
-        with _written("\n".join(_lines(urls, width=width, port=port))) as config:
+        clock = f'schedule = {{ every = "1s", jitter = "0s", concurrency = {width} }}'
+        with configured([*map(Place, urls)], clock, f"api = {{ port = {port} }}") as config:
             api = f"http://127.0.0.1:{port}/api/v1"
             yield Fleet(urls=urls, config=config, api=api, postgres=server.major)
 
@@ -82,24 +82,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-@contextmanager
-def _written(text: str) -> Iterator[Path]:
-    """Write *text* as a configuration into a directory of its own."""
-    with tempfile.TemporaryDirectory(prefix="levelhead-bench-") as directory:
-        config = Path(directory, "levelhead.toml")
-        config.write_text(text)
-        yield config
-
-
-def _lines(urls: Sequence[str], *, width: int, port: int) -> Iterator[str]:
-    """Yield the lines of the configuration; the service's clock ticks every second."""
-    yield f'schedule = {{ every = "1s", jitter = "0s", concurrency = {width} }}'
-    yield f"api = {{ port = {port} }}"
-    yield f'history = [{{ name = "app", config = "{ROOT / "alembic.ini"}" }}]'
-    for number, url in enumerate(urls):
-        yield "[[target]]"
-        yield f'name = "fleet-{number:04}"'
-        yield 'history = "app"'
-        yield f'url = "{url}"'

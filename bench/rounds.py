@@ -1,60 +1,65 @@
-"""Two things timed in turns, so that what slows the machine meets both."""
+"""Things done in turns, so that what slows the machine meets all of them."""
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
-Act = Callable[[], Awaitable[object]]
+Result = TypeVar("Result")
+Act: TypeAlias = Callable[[], Awaitable[Result]]
 
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One turn of each, in seconds."""
-
-    sweep: float
-    bare: float
-
-    @property
-    def ratio(self) -> float:
-        """How many times as long the sweep took."""
-        return self.sweep / self.bare
+_MILLISECONDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """What several turns of one thing gave."""
+    """What several values come to."""
 
     median: float
     least: float
     most: float
+    p99: float  #: 99 of 100 values are not greater
 
 
-async def alternate(sweep: Act, bare: Act, *, rounds: int) -> list[Round]:
-    """Time *sweep* and *bare* in turns; each goes first in every second round.
+async def take_turns(*acts: Act[Result], rounds: int) -> list[tuple[Result, ...]]:
+    """Return what *acts* gave in each of the rounds, in the order of *acts*.
 
-    One turn of each comes before, and does not count: it warms the caches.
+    Who goes first changes from round to round. One turn of each comes before, and does not
+    count: it warms the caches.
     """
-    await _seconds(sweep)
-    await _seconds(bare)
-    return [await _round(sweep, bare, number) for number in range(rounds)]
+    for act in acts:
+        await act()
+    return [await _round(acts, number % len(acts)) for number in range(rounds)]
+
+
+async def _round(acts: Sequence[Act[Result]], first: int) -> tuple[Result, ...]:
+    order = [*range(first, len(acts)), *range(first)]
+    given = {place: await acts[place]() for place in order}
+    return tuple(given[place] for place in range(len(acts)))
+
+
+def timed(act: Act[object]) -> Act[float]:
+    """Return *act* as one that gives the seconds it took."""
+
+    async def seconds() -> float:
+        begin = time.perf_counter()
+        await act()
+        return time.perf_counter() - begin
+
+    return seconds
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return median and extremes of *values*, of which there is at least one."""
-    return Spread(statistics.median(values), min(values), max(values))
+    """Return what *values* come to; there is at least one."""
+    ordered = sorted(values)
+    last = math.ceil(0.99 * len(ordered)) - 1
+    return Spread(statistics.median(ordered), ordered[0], ordered[-1], ordered[last])
 
 
-async def _round(sweep: Act, bare: Act, number: int) -> Round:
-    if number % 2 == 0:
-        return Round(sweep=await _seconds(sweep), bare=await _seconds(bare))
-    bare_seconds = await _seconds(bare)
-    return Round(sweep=await _seconds(sweep), bare=bare_seconds)
-
-
-async def _seconds(act: Act) -> float:
-    begin = time.perf_counter()
-    await act()
-    return time.perf_counter() - begin
+def in_milliseconds(seconds: Sequence[float]) -> Spread:
+    """Return what *seconds* come to, in milliseconds."""
+    return spread([value * _MILLISECONDS for value in seconds])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
@@ -13,10 +12,10 @@ from pathlib import Path
 import httpx
 
 from bench.fleet import Fleet
+from bench.memory import peak_of
 
 _POLL = 0.2  # seconds
 _PATIENCE = 120  # seconds for all sweeps together
-_KIB_PER_MIB = 1024
 
 
 async def peak_memory(fleet: Fleet, *, sweeps: int) -> float:
@@ -30,7 +29,7 @@ async def peak_memory(fleet: Fleet, *, sweeps: int) -> float:
     """
     async with _serving(fleet) as process, asyncio.timeout(_PATIENCE):
         await _watch(process, fleet, sweeps)
-        return _peak_of(process.pid)
+        return peak_of(process.pid)
 
 
 @asynccontextmanager
@@ -68,12 +67,3 @@ async def _watch(process: Process, fleet: Fleet, sweeps: int) -> None:
 
 def _log(fleet: Fleet) -> Path:
     return fleet.config.with_name("service.log")
-
-
-def _peak_of(pid: int) -> float:
-    """Return the high-water mark of the process's resident memory, in MiB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
-    if found is None:
-        raise SystemExit("the kernel does not tell how much memory the service held")
-    return int(found[1]) / _KIB_PER_MIB
