@@ -185,6 +185,18 @@ def test_a_warehouse_process_ends_with_its_owner() -> None:
         time.sleep(0.05)
 
 
+def test_a_warehouse_process_starts_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A project in the working directory with packages of the same names is not in its way."""
+    for name in ("providers", "duckdb"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    with warehouse_process() as own, session(own, **ONCE) as cursor:
+        assert cursor.execute("SELECT 1").fetchall() == [(1,)]
+
+
 def _lives(pid: int) -> bool:
     status = Path(f"/proc/{pid}/stat")
     return status.exists() and ") Z " not in status.read_text()

@@ -8,7 +8,6 @@ import os
 import secrets
 import signal
 import sys
-import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
             if ended is None:
                 _obey(running.faults)
             else:
-                ended.wait()
+                os.read(ended, 1)
     except WarehouseError as error:
         if given.controlled:
             _say({"error": str(error)})
@@ -90,12 +89,17 @@ def _obey(faults: Faults) -> None:
         _say({"done": True})
 
 
-def _ended_by_signal() -> threading.Event:
-    """Return what Ctrl-C and SIGTERM set from now on."""
-    ended = threading.Event()
+def _ended_by_signal() -> int:
+    """Return the end of a pipe into which Ctrl-C and SIGTERM write from now on.
+
+    A lock would not do: a handler runs between two instructions of whoever takes it.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    return ended
+        signal.signal(number, lambda *_: None)
+    return reader
 
 
 def _now() -> datetime:

@@ -12,19 +12,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
+import duckdb
+
 from providers.databricks.warehouse.faults import Faults
 from providers.databricks.warehouse.operations import Operations
 from providers.databricks.warehouse.session import Engine
 from providers.databricks.warehouse.statements import StatementLog
-from providers.databricks.warehouse.storage import Storage
+from providers.databricks.warehouse.storage import FILE, Storage
 from providers.databricks.warehouse.wire import Front, HttpServer
+from providers.errors import ConfigError
 
 #: The id of the one warehouse, which ends its HTTP path.
 WAREHOUSE_ID = "local"
 
 
-class WarehouseError(Exception):
-    """A warehouse could not be started; the message is for people."""
+class WarehouseError(ConfigError):
+    """A warehouse could not be started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,11 @@ def serving(
     """Run a warehouse in threads of this process for the block.
 
     Raises:
-        WarehouseError: The directory is in use, or the port is taken.
+        WarehouseError: The port is taken, the directory is in use or cannot be used, or
+            certificate and key are none.
     """
     with _directory(options.directory) as directory:
-        storage = Storage(directory, options.catalogs)
+        storage = _storage(directory, options.catalogs)
         try:
             log = StatementLog(storage, clock)
             operations = Operations(Engine(storage, log, clock), options.catalogs[0], monotonic)
@@ -79,10 +83,10 @@ def serving(
 def _listening(options: Options, operations: Operations, log: StatementLog) -> Iterator[int]:
     front = Front(WAREHOUSE_ID, options.token, operations, log)
     try:
-        server = HttpServer(options.port, front, _context(options.tls))
-    except OSError as error:
+        server = _server(options, front)
+    except WarehouseError:
         operations.close()
-        raise WarehouseError(f"port {options.port}: {error.strerror or error}") from error
+        raise
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -93,12 +97,37 @@ def _listening(options: Options, operations: Operations, log: StatementLog) -> I
         operations.close()
 
 
+def _server(options: Options, front: Front) -> HttpServer:
+    context = _context(options.tls)
+    try:
+        return HttpServer(options.port, front, context)
+    except OSError as error:
+        raise WarehouseError(
+            f"cannot listen on 127.0.0.1 port {options.port}: {_reason(error)}; choose another port"
+        ) from error
+
+
 def _context(tls: Tls | None) -> ssl.SSLContext | None:
     if tls is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tls.certificate, tls.key)
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+    except OSError as error:
+        raise WarehouseError(
+            f"certificate {tls.certificate} and key {tls.key}: {_reason(error)}; "
+            "both are files in PEM form"
+        ) from error
     return context
+
+
+def _storage(directory: Path | None, catalogs: tuple[str, ...]) -> Storage:
+    try:
+        return Storage(directory, catalogs)
+    except duckdb.Error as error:
+        raise WarehouseError(
+            f"{directory}: {FILE} cannot be opened as a warehouse's; choose another directory"
+        ) from error
 
 
 @contextmanager
@@ -107,10 +136,19 @@ def _directory(directory: Path | None) -> Iterator[Path | None]:
     if directory is None:
         yield None
         return
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "lock").open("w") as lock:
+    with _lock_file(directory) as lock:
         _lock(lock, directory)
         yield directory
+
+
+def _lock_file(directory: Path) -> IO[str]:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        return (directory / "lock").open("w")
+    except OSError as error:
+        raise WarehouseError(
+            f"cannot keep a warehouse in {directory}: {_reason(error)}; choose another directory"
+        ) from error
 
 
 def _lock(lock: IO[str], directory: Path) -> None:
@@ -118,3 +156,7 @@ def _lock(lock: IO[str], directory: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise WarehouseError(f"{directory}: another warehouse uses this directory") from error
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
