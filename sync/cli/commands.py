@@ -13,11 +13,16 @@ import typer
 
 from sync.cli.options import (
     Actor,
+    Catalogs,
+    Certificate,
     Config,
+    Directory,
     History,
     Json,
+    Key,
     Labels,
     OneTarget,
+    Port,
     Rev,
     Since,
     Target,
@@ -349,6 +354,25 @@ def demo(
     from sync.demo.main import demo as run_demo
 
     return asyncio.run(run_demo(once=once, as_json=json))
+
+
+@app.command()
+def warehouse(
+    *,
+    port: Port = 0,
+    directory: Directory = None,
+    certificate: Certificate = None,
+    key: Key = None,
+    catalog: Catalogs = None,
+) -> int:
+    """Run a local SQL warehouse to try Databricks targets on, until a signal ends it.
+
+    Clients present the token in LEVELHEAD_WAREHOUSE_TOKEN; without one, a new token is shown.
+    """
+    from sync.cli.warehouse import run_warehouse
+
+    files = (certificate, key)
+    return asyncio.run(run_warehouse(port, directory, files, catalog or (), os.environ))
 
 
 def _settings(config: Path | None) -> Settings:

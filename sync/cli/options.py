@@ -178,3 +178,24 @@ Until = Annotated[
 OneTarget = Annotated[
     str | None, typer.Option("--target", metavar="NAME", help="Only this target.")
 ]
+Port = Annotated[
+    int,
+    typer.Option("--port", min=0, max=65535, metavar="PORT", help="Port of 127.0.0.1; 0: any."),
+]
+Directory = Annotated[
+    Path | None,
+    typer.Option("--directory", metavar="DIR", help="Keep everything here. [default: in memory]"),
+]
+Certificate = Annotated[
+    Path | None,
+    typer.Option("--certificate", metavar="FILE", help="Speak https with this certificate (PEM)."),
+]
+Key = Annotated[
+    Path | None, typer.Option("--key", metavar="FILE", help="The certificate's key (PEM).")
+]
+Catalogs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--catalog", metavar="NAME", help="Of a new warehouse; repeatable. [default: main]"
+    ),
+]

@@ -28,7 +28,10 @@ from sync.cli.service import find_token, refusal
 from sync.errors import ChainBrokenError, TargetHeldError
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
-HEAVY = {"sqlalchemy", "fastapi", "asyncpg", "httpx", "pydantic", "rich", "uvicorn", "alembic"}
+HEAVY = {
+    *("sqlalchemy", "fastapi", "asyncpg", "httpx", "pydantic", "rich", "uvicorn", "alembic"),
+    *("databricks", "duckdb", "sqlglot"),
+}
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
