@@ -46,6 +46,7 @@ _ENDINGS = {
     "interrupted": "red",
     "unreachable": "red",
     "lost": "red",
+    "skipped": "yellow",
     "held": "magenta",
 }
 
@@ -217,7 +218,7 @@ def events_table(events: Iterable[Event]) -> Table:
 
 
 def _event_row(event: Event) -> tuple[str, ...]:
-    message = event.data.get("message")
+    message = event.data.get("message", event.data.get("detail"))
     return (
         str(event.sequence),
         instant(event.at),

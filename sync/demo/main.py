@@ -15,11 +15,13 @@ from sync.cli.serving import listening, url_of
 from sync.cli.table import Table, plain_lines
 from sync.cli.views import at_head, events_table, statuses_table
 from sync.cli.words import count
-from sync.demo.scene import AT_BASE, BEHIND, BY_HAND, prepare, upgrade_by_hand
+from sync.demo.scene import AT_BASE, BEHIND, BY_HAND, LAKE, prepare, upgrade_by_hand
 from sync.demo.service import Service
+from sync.demo.warehouse import throwaway_warehouse
 from sync.events.chain import Event
 from sync.model import EventQuery, Order, Rollout, Selection, Verb
 from sync.runtime import Runtime
+from sync.settings import Settings
 
 #: The exit code where a signal came before the end was known.
 INTERRUPTED = 130
@@ -56,20 +58,26 @@ async def demo(*, once: bool, as_json: bool) -> int:
         did not; 130 where a signal came first.
 
     Raises:
-        ConfigError: There is no Postgres to start.
+        ConfigError: There is no Postgres or no warehouse to start.
         ChainBrokenError: The chain of events does not hold.
     """
     screen = choose_screen(json=as_json)
-    screen.note("A Postgres server starts; it lives as long as this demo.")
-    async with throwaway_postgres() as postgres:
-        settings = await prepare(postgres)
-        with listening(settings.api.host, 0) as listener:
-            async with Runtime.open(settings, url=url_of(listener)) as runtime:
-                await set_the_scene(runtime, screen)
-                await runtime.ensure_first_token()
-                service = Service(runtime, listener)
-                async with service.running():
-                    return await perform(service, runtime, screen, once=once)
+    screen.note("A Postgres server and a SQL warehouse start; they live as long as this demo.")
+    with throwaway_warehouse() as starting:
+        async with throwaway_postgres() as postgres:
+            settings = await prepare(postgres, asyncio.wrap_future(starting))
+            return await play(settings, screen, once=once)
+
+
+async def play(settings: Settings, screen: Screen, *, once: bool) -> int:
+    """Set the scene, and show the service at work on it; see `demo`."""
+    with listening(settings.api.host, 0) as listener:
+        async with Runtime.open(settings, url=url_of(listener)) as runtime:
+            await set_the_scene(runtime, screen)
+            await runtime.ensure_first_token()
+            service = Service(runtime, listener)
+            async with service.running():
+                return await perform(service, runtime, screen, once=once)
 
 
 async def set_the_scene(runtime: Runtime, screen: Screen) -> None:
@@ -82,7 +90,8 @@ async def set_the_scene(runtime: Runtime, screen: Screen) -> None:
     await runtime.check(ALL)  # so that it is noticed what happens behind levelhead's back
     screen.note(f"{BY_HAND}: somebody runs alembic upgrade +2 by hand")
     await upgrade_by_hand(runtime.settings, BY_HAND, "+2")
-    screen.note(f"{AT_BASE}: an empty database\n")
+    screen.note(f"{AT_BASE}: an empty database")
+    screen.note(f"{LAKE}: an empty schema of the warehouse, which speaks as Databricks does\n")
     tell_people(screen, statuses_table(await runtime.look(ALL)))
 
 

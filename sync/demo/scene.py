@@ -1,4 +1,4 @@
-"""What the demo is played on: a throwaway server, its databases, and a configuration."""
+"""What the demo is played on: throwaway databases, a warehouse, and a configuration."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import json
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 
 from providers.postgres.embedded import Server
 from providers.types import Statement, Target
+from sync.cli.warehouse import Warehouse
 from sync.errors import ScriptError
 from sync.pool import Providers
 from sync.settings import Settings, load_settings
 
 HISTORY = "app"
 
-#: Targets of the demo. Each has a database and a label of the same name.
-BEHIND, AT_BASE, BY_HAND = "eu", "us", "jp"
+#: Targets of the demo. Each has a label of the same name.
+BEHIND, AT_BASE, BY_HAND = DATABASES = ("eu", "us", "jp")
+LAKE = "lake"  #: the one on a SQL warehouse
 
 _TARGET = """
 [[target]]
@@ -26,6 +29,10 @@ name = "{name}"
 history = "app"
 url = "file:{name}.url"
 labels = {{ region = "{name}" }}
+"""
+
+_RESTLESS = """\
+check_every = "0s"  # without it once an hour: a look wakes a warehouse, but this one never sleeps
 """
 
 _SETTINGS = """\
@@ -42,23 +49,32 @@ config = {config}
 """
 
 
-async def prepare(server: Server) -> Settings:
+async def prepare(server: Server, starting: Awaitable[Warehouse]) -> Settings:
     """Create the databases, write a `levelhead.toml` beside the server's data, and load it.
 
     The server's directory goes away with the server, however the demo ends: so does all
     that the demo writes.
+
+    Raises:
+        ConfigError: The warehouse did not start.
     """
-    names = (BEHIND, AT_BASE, BY_HAND)
+    await _create_databases(server, *DATABASES)
+    warehouse = await starting
+    urls = {name: server.url(name) for name in DATABASES} | {LAKE: warehouse.target_url()}
     folder = server.directory / "demo"
     folder.mkdir(mode=0o700)
-    for name in names:
-        (folder / f"{name}.url").write_text(server.url(name))
+    return load_settings(_write(folder, urls), {}, folder)
+
+
+def _write(folder: Path, urls: Mapping[str, str]) -> Path:
+    """Write the configuration of targets with these URLs; return its file."""
+    for name, url in urls.items():
+        (folder / f"{name}.url").write_text(url)
     config = json.dumps(str(sample_config()), ensure_ascii=False)
+    targets = "".join(_TARGET.format(name=name) for name in urls)
     file = folder / "levelhead.toml"
-    targets = (_TARGET.format(name=name) for name in names)
-    file.write_text(_SETTINGS.format(config=config) + "".join(targets), encoding="utf-8")
-    await _create_databases(server, *names)
-    return load_settings(file, {}, folder)
+    file.write_text(_SETTINGS.format(config=config) + targets + _RESTLESS, encoding="utf-8")
+    return file
 
 
 def sample_config() -> Path:

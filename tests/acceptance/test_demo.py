@@ -13,7 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
+
+from tests.support.extras import ran_without
 
 LEVELHEAD = Path(sys.executable).with_name("levelhead")
 BARE = {"PATH": "/usr/bin:/bin"}
@@ -26,7 +29,7 @@ from sync.cli.main import run
 run()
 """
 
-PATIENCE = 60  # seconds for the whole demo on a busy machine
+PATIENCE = 120  # seconds for the whole demo on a busy machine
 
 
 def ran(*command: str | Path, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -41,11 +44,14 @@ def test_once_ends_when_all_targets_stand_at_head() -> None:
     outcome = ran(LEVELHEAD, "demo", "--once", environ=BARE)
     assert (outcome.returncode, outcome.stderr) == (0, "")
     *_, before, after = re.findall(
-        r"^(?:eu|us|jp) +app .*\n(?:.+\n)*", outcome.stdout, re.MULTILINE
+        r"^(?:eu|us|jp|lake) +app .*\n(?:.+\n)*", outcome.stdout, re.MULTILINE
     )
-    assert before.count("behind") == 3
-    assert after.count("current") == 3
+    assert before.count("behind") == 4
+    assert after.count("current") == 4
+    assert re.search(r"^lake +app +databricks +current ", after, re.MULTILINE)
     assert re.search(r"target\.changed +jp", outcome.stdout)  # the hand-run was noticed
+    (skip,) = re.findall(r"^.* directive\.skipped .*$", outcome.stdout, re.MULTILINE)
+    assert re.search(r" lake .* on conversations loses ON DELETE CASCADE", skip)
     assert re.search(r"^\d+ events, chain whole$", outcome.stdout, re.MULTILINE)
 
 
@@ -58,9 +64,14 @@ def test_it_needs_no_postgres_on_the_machine(tmp_path: Path) -> None:
     document = json.loads(outcome.stdout)
     assert set(document) == {"targets", "events", "verified"}
     assert document["verified"] is True
-    assert document["events"] > 40
+    assert document["events"] > 60
     targets = document["targets"]
-    assert [target["name"] for target in targets] == ["eu", "us", "jp"]
+    assert [(target["name"], target["provider"]) for target in targets] == [
+        ("eu", "postgresql"),
+        ("us", "postgresql"),
+        ("jp", "postgresql"),
+        ("lake", "databricks"),
+    ]
     for target in targets:
         assert target["status"] == "current"
         assert target["heads"] == target["head"] != []
@@ -84,6 +95,18 @@ def staying() -> Iterator[tuple[subprocess.Popen[str], str]]:
     finally:
         demo.kill()
         demo.communicate()
+
+
+def test_without_the_extra() -> None:
+    """Where the warehouse's part is not installed, one line says what to install."""
+    outcome = ran_without("duckdb", "demo", "--once")
+    assert (outcome.returncode, outcome.stderr) == (
+        2,
+        (
+            "levelhead: a local SQL warehouse needs 'duckdb', which is not installed; "
+            "pip install 'levelhead[demo]'\n"
+        ),
+    )
 
 
 def only(pattern: str, text: str) -> str:
@@ -113,6 +136,11 @@ def test_its_api_answers_until_ctrl_c() -> None:
         assert answer.status_code == httpx.codes.ACCEPTED
         assert demo.stdout is not None
         assert any("target.held" in line for line in demo.stdout)
+        config = Path(only(r"LEVELHEAD_CONFIG=(\S+)$", said))
+        secret = only(r"//token:([^@]+)@", config.with_name("lake.url").read_text())
+        events = httpx.get(f"{api}/events", params={"limit": 1000}).text
+        assert '"directive.skipped"' in events
+        assert secret not in said + events
         demo.send_signal(signal.SIGINT)
         assert demo.wait(PATIENCE) == 0
         assert demo.stderr is not None
@@ -123,10 +151,14 @@ def test_its_api_answers_until_ctrl_c() -> None:
     ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)]
 )
 def test_it_leaves_nothing_behind(number: signal.Signals, code: int) -> None:
-    """However it ends, kill -9 included, server, control database and token are removed."""
+    """However it ends, kill -9 included, server, warehouse, control database and token go."""
     with staying() as (demo, said):
         config = Path(only(r"LEVELHEAD_CONFIG=(\S+)$", said))
         assert config.with_name("levelhead.token").exists()
+        started = psutil.Process(demo.pid).children(recursive=True)
+        assert any("providers.databricks.warehouse" in child.cmdline() for child in started)
         demo.send_signal(number)
         assert demo.wait(PATIENCE) == code
         assert gone(config.parents[1])
+        _, alive = psutil.wait_procs(started, timeout=15)
+        assert alive == []
