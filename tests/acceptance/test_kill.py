@@ -23,9 +23,12 @@ from tests.support.killing import (
     all_stopped,
     held,
     in_doubt,
+    is_current,
+    is_told,
     ledger,
     make_targets,
     postgres_busy,
+    resolutions,
     sqlite_busy,
     write_history,
 )
@@ -99,25 +102,6 @@ async def bring_to_head(stand: Stand, service: Service) -> list[dict[str, Any]]:
     assert {run["state"] for run in await service.runs()} <= {"succeeded", "failed"}
     assert (await service.get("/events/verify"))["events"] >= len(events)
     return events
-
-
-async def is_current(service: Service, target: str) -> bool:
-    """Tell whether the service says that a target stands at head."""
-    return bool((await service.targets())[target]["status"] == "current")
-
-
-async def is_told(service: Service) -> bool:
-    """Tell whether of every act that began it is on record how it ended."""
-    return in_doubt(await service.events()) == set()
-
-
-def resolutions(events: list[dict[str, Any]]) -> set[tuple[str, str, str | None, str]]:
-    """Return what was found out afterwards: target, kind, revision, outcome."""
-    return {
-        (event["target"], event["kind"], event["revision"], event["data"]["outcome"])
-        for event in events
-        if event["kind"].endswith(".resolved")
-    }
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 
 from tests.support.engine import execute, query
 from tests.support.histories import SYNC_ENV, Scripts
 from tests.support.postgres import Databases
-from tests.support.service import until
+from tests.support.service import Service, until
 
 #: What each target starts from. `ledger` takes a row from each revision, each time it runs.
 GROUND = """
@@ -156,7 +156,15 @@ async def held(
         yield holds
 
 
-async def all_stopped(holds: Mapping[str, Hold]) -> None:
+class Stop(Protocol):
+    """Where the run of one target is stopped."""
+
+    async def wait_for_run(self) -> None:
+        """Wait until a run is stopped here."""
+        ...
+
+
+async def all_stopped(holds: Mapping[str, Stop]) -> None:
     """Wait until every run is where it is to be stopped."""
     for name, hold in holds.items():
         try:
@@ -190,6 +198,25 @@ async def postgres_busy(url: str) -> AsyncIterator[None]:
 async def ledger(url: str) -> list[object]:
     """Return the revisions that ran on a target, each as often as it ran, in their order."""
     return [revision for (revision,) in await query(url, "SELECT revision FROM ledger")]
+
+
+async def is_current(service: Service, target: str) -> bool:
+    """Tell whether the service says that a target stands at head."""
+    return bool((await service.targets())[target]["status"] == "current")
+
+
+async def is_told(service: Service) -> bool:
+    """Tell whether of every act that began it is on record how it ended."""
+    return in_doubt(await service.events()) == set()
+
+
+def resolutions(events: Iterable[Mapping[str, Any]]) -> set[tuple[str, str, str | None, str]]:
+    """Return what was found out afterwards: target, kind, revision, outcome."""
+    return {
+        (event["target"], event["kind"], event["revision"], event["data"]["outcome"])
+        for event in events
+        if event["kind"].endswith(".resolved")
+    }
 
 
 def in_doubt(events: Iterable[Mapping[str, Any]]) -> set[str]:

@@ -1,0 +1,209 @@
+"""Whatever is killed in the middle of a run on a warehouse, each statement counts once.
+
+Each run is stopped at a point of its own, all at once, and then something is killed: the
+service, the runners, or the warehouse. How every target came to head is shown as a table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from providers.databricks.warehouse import Warehouse
+from tests.support.killing import all_stopped, in_doubt, is_current, resolutions
+from tests.support.killing_warehouses import (
+    POINTS,
+    STANDARD,
+    Stand,
+    contents,
+    effects,
+    heads,
+    past,
+    sent,
+    sent_again,
+    stand,
+    status_at_point,
+    unclaimed,
+)
+from tests.support.service import Service, until
+from tests.support.tables import Record, put
+
+TITLE = "killed in the middle of a run on a local SQL warehouse: how the target comes to head"
+
+#: The error that names a statement, and what a person does about it.
+STOPPED = re.compile(
+    r"(\w+): nobody can tell whether statement (\w+) of revision r2 took effect; "
+    r"look at the target, then levelhead settle \2 applied \(or absent\)"
+)
+
+#: By itself; nothing was in doubt but runs and steps, of which the version table tells.
+ALONE = "by itself"
+#: By itself; the statement was in doubt, and the warehouse shows that it took effect.
+FOUND = "by itself, found applied"
+#: After the named stop, a person settles as the query history says, and syncs.
+SETTLED = "settle {}, sync"
+
+#: What never arrived the query history does not show, and its silence proves nothing.
+AFTER_A_CLIENT = {
+    "before_intent": ALONE,
+    "after_intent": SETTLED.format("absent"),
+    "after_send": SETTLED.format("applied"),
+    "after_effect": FOUND,
+    "after_reply": FOUND,
+    "before_stamp": ALONE,
+    "stamp_lost": FOUND,
+}
+AFTER_THE_WAREHOUSE = {
+    "before_intent": SETTLED.format("absent"),
+    "after_intent": SETTLED.format("absent"),
+    "after_send": SETTLED.format("absent"),
+    "after_effect": FOUND,
+    "after_reply": SETTLED.format("absent"),  # of the statement after it
+    "before_stamp": SETTLED.format("absent"),
+    "stamp_lost": FOUND,
+}
+
+
+@pytest.fixture
+def killing(tmp_path: Path) -> Iterator[Stand]:
+    """Give a stand of the test's own."""
+    with stand(tmp_path) as made:
+        yield made
+
+
+@pytest.mark.slow
+async def test_the_service_is_killed(killing: Stand, record_property: Record) -> None:
+    """The next service finds out how far each run came, and goes on, or stops by name."""
+    async with killing.site.served() as service:
+        await everything_stopped(killing, service)
+        await service.kill()
+    killing.open_gates()
+    async with killing.site.served() as service:
+        endings = await brought_to_head(killing, service)
+    show(record_property, "service", endings)
+    assert endings == AFTER_A_CLIENT
+
+
+@pytest.mark.slow
+async def test_the_runners_are_killed(killing: Stand, record_property: Record) -> None:
+    """A service that loses its runners settles what they did, and goes on, or stops by name."""
+    async with killing.site.served() as service:
+        await everything_stopped(killing, service)
+        runners = await service.runners()
+        assert len(runners) == len(POINTS)
+        for pid in runners:
+            os.kill(pid, signal.SIGKILL)
+        killing.open_gates()
+        endings = await brought_to_head(killing, service)
+    show(record_property, "runner", endings)
+    assert endings == AFTER_A_CLIENT
+
+
+@pytest.mark.slow
+async def test_the_warehouse_is_killed(killing: Stand, record_property: Record) -> None:
+    """A service whose warehouse is back settles, and goes on, or stops by name.
+
+    A run that was stopped at its runner goes on meanwhile, to a warehouse that is not there.
+    """
+    async with killing.site.served() as service:
+        await everything_stopped(killing, service)
+        killing.warehouse.kill()
+        killing.open_gates()
+        await until(lambda: have_ended(service))
+        killing.warehouse.start_again()
+        endings = await brought_to_head(killing, service)
+    show(record_property, "warehouse", endings)
+    assert endings == AFTER_THE_WAREHOUSE
+
+
+async def everything_stopped(killing: Stand, service: Service) -> None:
+    """Wait until each run is at its point, and the one that nobody stops has ended."""
+    await all_stopped(killing.stops)
+    await until(lambda: is_current(service, STANDARD))
+    for name, point in POINTS.items():
+        last = (await service.events(target=name))[-1]["kind"]
+        status = status_at_point(killing.warehouse.running, name)
+        assert (name, last, status) == (name, point.last, point.status)
+
+
+async def have_ended(service: Service) -> bool:
+    """Tell whether no run is under way."""
+    return {run["state"] for run in await service.runs()}.isdisjoint({"requested", "running"})
+
+
+async def brought_to_head(killing: Stand, service: Service) -> dict[str, str]:
+    """Do what a person has to, and return by target how it came to head, or what is wrong."""
+    with suppress(TimeoutError):  # the table then shows which did not get there
+        await until(lambda: are_quiet(service))
+    told = await killing.site.run("sync")
+    stops = dict(STOPPED.findall(told.err))
+    assert told.code == (5 if stops else 0), told.err
+    verdicts = await settled(killing, stops)
+    last = await killing.site.run("sync")
+    events = await service.events()
+    assert (await service.get("/events/verify"))["events"] >= len(events)
+    assert unclaimed(killing.warehouse.running) == []
+    assert heads(killing.warehouse.running, STANDARD) == ["r3"]
+    endings = {name: wrong(killing.warehouse.running, name, events) for name in POINTS}
+    assert any(endings.values()) or last.code == 0, last.err
+    return {name: it or how(name, events, verdicts) for name, it in endings.items()}
+
+
+async def are_quiet(service: Service) -> bool:
+    """Tell whether every target stands at head, or waits for a person."""
+    found = (await service.targets()).values()
+    return all(it["status"] == "current" or STOPPED.match(it["problem"] or "") for it in found)
+
+
+async def settled(killing: Stand, stops: Mapping[str, str]) -> dict[str, str]:
+    """Settle what is in doubt, by target its ticket, as the warehouse tells; return the words."""
+    killing.warehouse.running.control.clear()
+    await until(lambda: has_ended_all(killing.warehouse.running))
+    verdicts = {}
+    for name, ticket in stops.items():
+        shown = {it.status for it in sent(killing.warehouse.running, name) if it.ticket == ticket}
+        verdicts[name] = "applied" if shown == {"FINISHED"} else "absent"
+    told = await asyncio.gather(
+        *[killing.site.run("settle", stops[name], word) for name, word in verdicts.items()]
+    )
+    assert [(each.code, each.err) for each in told] == [(0, "")] * len(stops)
+    return verdicts
+
+
+async def has_ended_all(warehouse: Warehouse) -> bool:
+    """Tell whether no statement runs at the warehouse."""
+    return "RUNNING" not in {each["status"] for each in past(warehouse)}
+
+
+def wrong(warehouse: Warehouse, name: str, events: Sequence[Mapping[str, Any]]) -> str:
+    """Say what is not as it has to be with a target; nothing where all is well."""
+    if again := sent_again(warehouse, name):
+        return f"SENT AGAIN: {again[0]}"
+    if contents(warehouse, name) != contents(warehouse, STANDARD):
+        return "NOT LIKE THE UNDISTURBED ONE"
+    if effects(warehouse, name) != effects(warehouse, STANDARD):
+        return "OTHER STATEMENTS TOOK EFFECT"
+    if in_doubt(event for event in events if event["target"] == name):
+        return "STILL IN DOUBT"
+    return ""
+
+
+def how(name: str, events: list[dict[str, Any]], verdicts: Mapping[str, str]) -> str:
+    """Say how a target came to head."""
+    if name in verdicts:
+        return SETTLED.format(verdicts[name])
+    return FOUND if (name, "statement.resolved", "r2", "applied") in resolutions(events) else ALONE
+
+
+def show(record: Record, victim: str, endings: Mapping[str, str]) -> None:
+    """Put a column into the table."""
+    for name, ending in endings.items():
+        put(record, (TITLE, name.replace("_", " "), victim, ending))
