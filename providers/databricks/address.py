@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 #: What every session of the connector is opened with, ours and those of runners.
 #: Its newer retries send a statement again when the connection broke after it took effect,
@@ -69,6 +69,22 @@ def connect_arguments(url: str) -> dict[str, object]:
     }
     given = {name: _OPTIONS[name](text) for name, text in options.items() if name in _OPTIONS}
     return {**{name: it for name, it in known.items() if it is not None}, **given, **_ALWAYS}
+
+
+def with_options(url: str, options: Mapping[str, str]) -> str:
+    """Return *url* with *options* in place of its own of these names, or beside them."""
+    base, _, query = url.partition("?")
+    return f"{base}?{urlencode({**dict(parse_qsl(query)), **options})}"
+
+
+def dialect_options(url: str) -> dict[str, str]:
+    """Return the options of *url* on which the SQL depends that SQLAlchemy writes.
+
+    Raises:
+        AddressError: *url* cannot be used as it is written.
+    """
+    _, options = _read(url)
+    return {name: text for name, text in options.items() if name in _FOR_THE_DIALECT}
 
 
 def address(url: str) -> Address:
