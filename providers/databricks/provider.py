@@ -7,7 +7,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from math import ceil
@@ -24,6 +24,7 @@ from providers.databricks.connection import Connection
 from providers.databricks.errors import asks_for_patience, opening
 from providers.databricks.history import state_of
 from providers.databricks.session import DatabricksSession
+from providers.databricks.shadow import shadow_of
 from providers.databricks.sql import use
 from providers.databricks.threads import Threads
 from providers.errors import AccessDeniedError, ConnectError
@@ -85,6 +86,19 @@ class DatabricksProvider(Provider):
         if target.schema is not None:
             given["schema"] = target.schema
         return RunnerSupport(connect_arguments=given, extension=_RULES)
+
+    def shadow(
+        self,
+        target: Target,
+        place: str | None,
+        *,
+        major: str,  # noqa: ARG002 - the contract's; a warehouse is always current
+    ) -> AbstractAsyncContextManager[Target]:
+        """Create an empty schema, and drop it after the block; see `Shadowing.shadow`.
+
+        Where no place is given, it is in a local warehouse of its own.
+        """
+        return shadow_of(target, place, self.open)
 
     async def aclose(self) -> None:
         """Let the threads end; see `Provider.aclose`."""
