@@ -11,9 +11,10 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from itertools import count
 from time import monotonic
 from typing import ClassVar
 
@@ -29,6 +30,9 @@ from providers.errors import (
 from providers.types import BASE, Heads, Outcome, Receipt, Statement, Target
 
 _TABLE_STATEMENT = re.compile(r"\s*(CREATE|DROP)\s+TABLE\s+(\w+)", re.IGNORECASE)
+#: How the URLs of shadows begin.
+_SHADOW = "memory://shadow/"
+
 
 
 class Where(StrEnum):
@@ -98,6 +102,7 @@ class MemoryProvider(Provider):
         self._databases: dict[str, MemoryDatabase] = {}
 
     def database(self, url: str) -> MemoryDatabase:
+        self._shadows = count(1)
         """Return the database that *url* names, made on first use."""
         return self._databases.setdefault(url, MemoryDatabase())
 
@@ -106,6 +111,8 @@ class MemoryProvider(Provider):
         """Open a session on *target*; see `Provider.open`."""
         database = self.database(target.url)
         await _fail_to_open(database, target)
+        if target.url.startswith(_SHADOW) and target.url not in self._databases:
+            raise ConnectError("there is no such database any more", target=target.name)
         session = MemorySession(database, target)
         database.sessions.add(session)
         try:
@@ -115,6 +122,24 @@ class MemoryProvider(Provider):
 
 
 async def _fail_to_open(database: MemoryDatabase, target: Target) -> None:
+    @asynccontextmanager
+    async def shadow(
+        self,
+        target: Target,
+        place: str | None,  # noqa: ARG002 - the contract's; there is but one place
+        *,
+        major: str,  # noqa: ARG002 - the contract's; there are no versions
+    ) -> AsyncIterator[Target]:
+        """Give an empty database for the block; see `Shadowing.shadow`."""
+        shadow = replace(
+            target, name=f"shadow of {target.name}", url=f"{_SHADOW}{next(self._shadows)}"
+        )
+        self.database(shadow.url)
+        try:
+            yield shadow
+        finally:
+            del self._databases[shadow.url]
+
     fault = database.take_fault(Where.OPEN)
     if fault is What.DENY:
         raise AccessDeniedError("wrong password", target=target.name)

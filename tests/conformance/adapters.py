@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from providers.base import Provider
+from providers.base import ON_TARGET, Provider
 from providers.memory import Fault, MemoryDatabase, MemoryProvider, What, Where
 from providers.postgres.provider import PostgresProvider
 from providers.postgres.sql import identifier, version_schema, version_table
@@ -30,6 +30,8 @@ class Adapter(ABC):
 
     excludes: ClassVar[bool] = True  #: who holds the lock keeps others out; else the lease does
     rolls_back: ClassVar[bool] = True  #: sessions are `Transactional`
+
+    place: ClassVar[str | None] = ON_TARGET  #: where the suite has shadows made
 
     provider: Provider
     target: Target
