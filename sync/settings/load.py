@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from sqlalchemy.engine import URL
 
@@ -72,8 +72,17 @@ def load_settings(path: Path | None, environ: Mapping[str, str], cwd: Path) -> S
         targets=MappingProxyType(
             {table.name: _target(table, by_name[table.history]) for table in targets.values()}
         ),
-        hidden=find_secrets(document, (control.url, *(table.url for table in targets.values()))),
+        hidden=find_secrets(document, _urls(control, histories.values(), targets.values())),
     )
+
+
+def _urls(
+    control: Control, histories: Iterable[HistoryTable], targets: Iterable[TargetTable]
+) -> Iterator[SecretStr]:
+    yield control.url
+    yield from (table.url for table in targets)
+    for history in histories:
+        yield from history.shadow.urls()
 
 
 class _Reader:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, model_validator
 
 from providers.types import Policy, Target
+from sync.settings.shadow import Shadow, ShadowPlaces
 from sync.settings.values import (
     AnyPath,
     ControlUrl,
@@ -166,6 +167,12 @@ class HistoryTable(Section):
         min_length=1,
         description="Its schema. Without it: the target's `schema`, else the search path.",
     )
+    shadow: ShadowPlaces = Field(
+        default=Shadow(),
+        description="Where databases are made and dropped to compile plans on. `auto`: on this "
+        "machine, where that is possible. `none`: nowhere, every step runs live. `target`: on the "
+        "target's own server. A URL counts for targets of its dialect. Never logged or shown.",
+    )
 
 
 class TargetTable(Section):
@@ -231,6 +238,7 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
+    shadow: Shadow = field(default_factory=Shadow)
     """The whole configuration; every path in it is absolute."""
 
     path: Path  #: the file it was read from

@@ -160,7 +160,7 @@ class _Resolver:
                 continue
             value = self._variable(match[1])
             self.inserted.setdefault(key, set()).add(value)
-            literal = key[-1] == "url" and _in_user_info(text, match)
+            literal = _is_url(key) and _in_user_info(text, match)
             yield percent_encode(value, safe="") if literal else value
         yield text[place:]
 
@@ -181,6 +181,10 @@ class _Resolver:
             raise ValueError(f"cannot read {path}: not UTF-8 text") from None
         self.inserted.setdefault(key, set()).add(content)
         return content
+
+
+def _is_url(key: Key) -> bool:
+    return key[-1] == "url" or (key[0] == "history" and "shadow" in key[2:3])
 
 
 def _in_user_info(text: str, match: re.Match[str]) -> bool:
