@@ -29,10 +29,10 @@ from providers.errors import (
 )
 from providers.types import BASE, Heads, Outcome, Receipt, Statement, Target
 
-_TABLE_STATEMENT = re.compile(r"\s*(CREATE|DROP)\s+TABLE\s+(\w+)", re.IGNORECASE)
 #: How the URLs of shadows begin.
 _SHADOW = "memory://shadow/"
 
+_TABLE_STATEMENT = re.compile(r"\s*(CREATE|DROP)\s+TABLE\s+(\w+)", re.IGNORECASE)
 
 
 class Where(StrEnum):
@@ -100,19 +100,19 @@ class MemoryProvider(Provider):
 
     def __init__(self) -> None:
         self._databases: dict[str, MemoryDatabase] = {}
+        self._shadows = count(1)
 
     def database(self, url: str) -> MemoryDatabase:
-        self._shadows = count(1)
         """Return the database that *url* names, made on first use."""
         return self._databases.setdefault(url, MemoryDatabase())
 
     @asynccontextmanager
     async def open(self, target: Target) -> AsyncIterator[Session]:
         """Open a session on *target*; see `Provider.open`."""
-        database = self.database(target.url)
-        await _fail_to_open(database, target)
         if target.url.startswith(_SHADOW) and target.url not in self._databases:
             raise ConnectError("there is no such database any more", target=target.name)
+        database = self.database(target.url)
+        await _fail_to_open(database, target)
         session = MemorySession(database, target)
         database.sessions.add(session)
         try:
@@ -120,8 +120,6 @@ class MemoryProvider(Provider):
         finally:
             session.die()
 
-
-async def _fail_to_open(database: MemoryDatabase, target: Target) -> None:
     @asynccontextmanager
     async def shadow(
         self,
@@ -140,6 +138,8 @@ async def _fail_to_open(database: MemoryDatabase, target: Target) -> None:
         finally:
             del self._databases[shadow.url]
 
+
+async def _fail_to_open(database: MemoryDatabase, target: Target) -> None:
     fault = database.take_fault(Where.OPEN)
     if fault is What.DENY:
         raise AccessDeniedError("wrong password", target=target.name)

@@ -234,11 +234,11 @@ class History:
     driver: Driver | None = None  #: None: what env.py asks for
     version_table: str = "alembic_version"
     version_table_schema: str | None = None
+    shadow: Shadow = field(default_factory=Shadow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    shadow: Shadow = field(default_factory=Shadow)
     """The whole configuration; every path in it is absolute."""
 
     path: Path  #: the file it was read from

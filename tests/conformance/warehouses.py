@@ -24,8 +24,8 @@ class DatabricksAdapter(Adapter):
 
     excludes: ClassVar[bool] = False
     rolls_back: ClassVar[bool] = False
-
     place: ClassVar[str | None] = None
+
     odd_name = "Odd-`name`"
     slow = Statement("SELECT 'slow'", transactional=False)
 
