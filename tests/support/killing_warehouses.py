@@ -264,7 +264,13 @@ def unclaimed(warehouse: Warehouse) -> list[str]:
 
 def past(warehouse: Warehouse) -> list[dict[str, Any]]:
     """Return the query history, oldest first."""
-    return history(warehouse, max_results=1000)[::-1]
+    found: dict[str, dict[str, Any]] = {}
+    start = 0
+    while page := history(warehouse, max_results=1000, page_token=start):
+        start += len(page)
+        for each in page:  # what arrives meanwhile moves others to the next page
+            found.setdefault(each["query_id"], each)
+    return list(found.values())[::-1]
 
 
 MARKED = re.compile(r"/\* levelhead:(\w+) \*/")
