@@ -27,6 +27,7 @@ STATUSES: Mapping[type[LevelheadError], HTTPStatus] = {
     provider_errors.UnknownDialectError: HTTPStatus.INTERNAL_SERVER_ERROR,
     provider_errors.ProviderError: HTTPStatus.BAD_GATEWAY,
     provider_errors.ConnectError: HTTPStatus.BAD_GATEWAY,
+    provider_errors.StartingError: HTTPStatus.SERVICE_UNAVAILABLE,
     provider_errors.AccessDeniedError: HTTPStatus.BAD_GATEWAY,
     provider_errors.LockBusyError: HTTPStatus.CONFLICT,
     provider_errors.StatementError: HTTPStatus.BAD_GATEWAY,

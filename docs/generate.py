@@ -37,10 +37,12 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.HISTORY_FAILED: "Its scripts or `env.py` cannot be loaded. `message`",
     Kind.TARGET_CHANGED: "Heads moved, and no run moved them. `before`, `after`",
     Kind.TARGET_UNREACHABLE: "It could not be checked. `message`",
-    Kind.TARGET_RECOVERED: "It can be checked again.",
+    Kind.TARGET_RECOVERED: "It answers again.",
     Kind.TARGET_HELD: "A person's downgrade or stamp put it on hold. `reason`",
     Kind.TARGET_RELEASED: "The hold is over; also ends the pause after a failed script.",
     Kind.RUN_REQUESTED: "Somebody, or the clock, asked for a run. `verb`, `to`, `rollout`",
+    Kind.RUN_DELAYED: "Its target is starting, and it waits for that. `message`",
+    Kind.RUN_CONTINUED: "The target has started, and the run goes on.",
     Kind.RUN_STARTED: "The plan is known, and nothing of it was done yet. `plan` is its digest; "
     "`before`, `after`, `steps`",
     Kind.RUN_SUCCEEDED: "The target is where the order says. `heads`, as read back",

@@ -7,6 +7,7 @@ LevelheadError
     ShadowError                there is no database to compile plans on: see `shadow`
   ProviderError      .target
     ConnectError               nothing was sent: try again
+      StartingError            the server is starting: try again soon
     AccessDeniedError          credentials or privileges: trying again cannot help
     LockBusyError              somebody else is migrating: try again later
     StatementError             the database said no: the statement had no effect
@@ -60,6 +61,10 @@ class ProviderError(LevelheadError):
 
 class ConnectError(ProviderError):
     """No session could be opened. Nothing was sent, so trying again is safe."""
+
+
+class StartingError(ConnectError):
+    """The server is starting and takes no session yet. Nothing was sent; try again soon."""
 
 
 class AccessDeniedError(ProviderError):

@@ -25,6 +25,7 @@ from providers.errors import (
     ConnectionLostError,
     LockBusyError,
     StampConflictError,
+    StartingError,
     StatementError,
 )
 from providers.types import BASE, Heads, Outcome, Receipt, Statement, Target
@@ -50,6 +51,7 @@ class What(StrEnum):
     """What goes wrong."""
 
     REFUSE = "refuse"  #: `ConnectError`
+    START = "start"  #: `StartingError`
     DENY = "deny"  #: `AccessDeniedError`
     BUSY = "busy"  #: `LockBusyError` after the whole wait
     FAIL = "fail"  #: `StatementError`; no effect
@@ -143,6 +145,8 @@ async def _fail_to_open(database: MemoryDatabase, target: Target) -> None:
     fault = database.take_fault(Where.OPEN)
     if fault is What.DENY:
         raise AccessDeniedError("wrong password", target=target.name)
+    if fault is What.START:
+        raise StartingError("the database is starting; try again shortly", target=target.name)
     if fault is What.HANG:
         await asyncio.sleep(target.connect_timeout.total_seconds())
     if fault is not None:

@@ -40,6 +40,7 @@ class Target:
     policy: Policy = Policy.APPLY
     check_every: timedelta | None = None  #: None: as often as its provider says
     connect_timeout: timedelta = timedelta(seconds=10)
+    start_wait: timedelta = timedelta(minutes=5)  #: patience of a run for a server that starts
     lock_wait: timedelta = timedelta(seconds=30)  #: patience for the migration lock
     lock_timeout: timedelta = timedelta(seconds=5)  #: patience for one table lock
     statement_timeout: timedelta = timedelta(0)  #: zero: no limit

@@ -11,9 +11,10 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.base import Session
-from providers.errors import LevelheadError, ProviderError, StampConflictError
+from providers.errors import LevelheadError, ProviderError, StampConflictError, StartingError
 from providers.types import Heads, Target
 from sync import executor
+from sync.delay import Delays
 from sync.endings import (
     Ending,
     about,
@@ -51,6 +52,7 @@ class Attempt:
     target: Target
     lease: Lease
     turn: asyncio.Semaphore  #: how many runs go on at once
+    delays: Delays  #: where it waits for a target that is starting
     began: bool = field(default=False, init=False)  #: ``run.started`` is, or is about to be, stored
     recovering: bool = field(default=False, init=False)  #: the run is another service's
 
@@ -61,8 +63,10 @@ class Attempt:
             AuditError: The end could not be put on record; the next service settles it.
         """
         try:
-            async with self._lease_kept(), self.turn:
-                end = Ending(RunState.SUCCEEDED, await self._act_where_it_stands())
+            async with self._lease_kept():
+                end = Ending(RunState.SUCCEEDED, await self._act_once_started())
+        except StartingError as error:
+            end = ending(error, None)  # there is nothing to see
         except Exception as error:  # noqa: BLE001 - any error is an end, and is put on record
             end = ending(error, await self._heads())
         except asyncio.CancelledError as error:
@@ -84,6 +88,17 @@ class Attempt:
         except LevelheadError as error:
             end = ending(error, None)
         await self._give_back(end)
+
+    async def _act_once_started(self) -> Heads:
+        """Act in turn; where the target is starting, wait for that first, and let others act."""
+        while True:
+            try:
+                async with self.turn:
+                    return await self._act_where_it_stands()
+            except StartingError as error:
+                if self.began:
+                    raise
+                await self.delays.sit_out(self.run, self.target, self.lease, error)
 
     async def _act_where_it_stands(self) -> Heads:
         """Act; look once more where somebody else moved the target before anything was done.

@@ -17,7 +17,7 @@ from sync.store import runs, targets
 from sync.store.targets import TargetState
 
 #: Runs in these states move heads: what is seen meanwhile says nothing.
-MOVING = (RunState.REQUESTED, RunState.RUNNING)
+MOVING = (RunState.REQUESTED, RunState.DELAYED, RunState.RUNNING)
 
 
 class Checks:
@@ -87,12 +87,7 @@ class Checks:
 
     async def _look(self, target: Target) -> Observation:
         async with self._width:
-            at = self._engine.clock()
-            try:
-                async with self._engine.providers.open(target) as session:
-                    return Observation(target=target, at=at, heads=await session.heads())
-            except LevelheadError as error:
-                return Observation(target=target, at=at, problem=str(error))
+            return await look_at(self._engine, target)
 
     async def _record(
         self, seen: Sequence[Observation], knowledge: Mapping[str, Knowledge]
@@ -114,6 +109,16 @@ class Checks:
                     drafts += differences(old, new, one.target)
             await targets.save(batch.connection, *states)
             await batch.append(*drafts)
+
+
+async def look_at(engine: Engine, target: Target) -> Observation:
+    """Look at one target, without writing anything down."""
+    at = engine.clock()
+    try:
+        async with engine.providers.open(target) as session:
+            return Observation(target=target, at=at, heads=await session.heads())
+    except LevelheadError as error:
+        return Observation(target=target, at=at, error=error)
 
 
 async def under_way(connection: AsyncConnection) -> frozenset[str]:

@@ -14,6 +14,7 @@ from providers.errors import (
     LevelheadError,
     LockBusyError,
     StampConflictError,
+    StartingError,
 )
 from providers.types import Heads, Target
 from sync.errors import (
@@ -87,10 +88,11 @@ def after_run(
     patience: Patience,
 ) -> TargetState:
     """Return the target's state after *run* has ended."""
+    old = old or TargetState(target=run.target, status=Status.UNKNOWN)
     state = replace(
-        old or TargetState(target=run.target, status=Status.UNKNOWN),
-        heads=end.heads,
-        status=Status.UNKNOWN if end.heads is None else standing(end.heads, knowledge),
+        old,
+        heads=last_seen(old, end),
+        status=status_after(end, knowledge),
         checked_at=now,
         problem=told(end.error) if end.error else None,
     )
@@ -102,6 +104,18 @@ def after_run(
     if isinstance(end.error, PASSING):
         return postponed(state, now, patience)
     return replace(state, failed_scripts=knowledge.graph.digest if knowledge.graph else None)
+
+
+def last_seen(old: TargetState, end: Ending) -> Heads | None:
+    """Return the heads that the target is known by: the old ones where nothing reached it."""
+    return old.heads if isinstance(end.error, StartingError) else end.heads
+
+
+def status_after(end: Ending, knowledge: Knowledge) -> Status:
+    """Return where *end* leaves the target, its hold aside."""
+    if isinstance(end.error, StartingError):
+        return Status.STARTING
+    return Status.UNKNOWN if end.heads is None else standing(end.heads, knowledge)
 
 
 def ends_hold(state: TargetState, run: Run) -> bool:

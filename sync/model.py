@@ -20,6 +20,7 @@ class Status(StrEnum):
     UNKNOWN = "unknown"  #: at a revision nobody here has heard of, or never checked
     HELD = "held"  #: a person's downgrade or stamp stands until it is released
     DRIFTED = "drifted"
+    STARTING = "starting"  #: its server is, and takes no session yet
     UNREACHABLE = "unreachable"
 
 
@@ -81,6 +82,7 @@ class RunState(StrEnum):
     """How far a run came."""
 
     REQUESTED = "requested"  #: the lease is held; nothing was done yet
+    DELAYED = "delayed"  #: its target is starting; nothing was done yet
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Target
 from sync.attempt import Attempt
+from sync.delay import Delays
 from sync.endings import about, requested
 from sync.engine import Engine
 from sync.errors import TargetHeldError
@@ -35,6 +36,7 @@ class Runs:
     def __init__(self, engine: Engine, *, width: int) -> None:
         self._engine = engine
         self._turn = asyncio.Semaphore(width)
+        self._delays = Delays(engine)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def request(
@@ -58,7 +60,7 @@ class Runs:
             await runs.insert(batch.connection, run)
             held = await self._hold(batch.connection, run, state)
             await batch.append(requested(run), *held)
-        attempt = Attempt(self._engine, run, target, lease, self._turn)
+        attempt = self._attempt(run, target, lease)
         self._start(run.id, attempt.carry_out())
         return run
 
@@ -67,7 +69,7 @@ class Runs:
         async with self._engine.store.writing() as connection:
             lease = await self._lease(connection, target, orphan)
         if isinstance(lease, Lease):
-            attempt = Attempt(self._engine, orphan, target, lease, self._turn)
+            attempt = self._attempt(orphan, target, lease)
             self._start(orphan.id, attempt.recover())
             await self.finished(orphan.id)
 
@@ -77,7 +79,11 @@ class Runs:
             await asyncio.wait({task})
 
     async def stop(self, grace: timedelta) -> None:
-        """Let what is in flight end within *grace*, then interrupt it, in order."""
+        """Let what is in flight end within *grace*, then interrupt it, in order.
+
+        A run that waits for its target to start has nothing in flight, and ends at once.
+        """
+        self._delays.end()
         tasks = list(self._tasks.values())
         if not tasks:
             return
@@ -85,6 +91,9 @@ class Runs:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+    def _attempt(self, run: Run, target: Target, lease: Lease) -> Attempt:
+        return Attempt(self._engine, run, target, lease, self._turn, self._delays)
 
     async def _lease(
         self, connection: AsyncConnection, target: Target, run: Run

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from providers.errors import LevelheadError, StartingError
 from providers.types import Heads, Policy, Target
 from sync.events.chain import JSON, Draft
 from sync.events.kinds import Kind
 from sync.history import Graph, behind, several_heads, strangers
 from sync.model import Status, TargetStatus
 from sync.store.targets import TargetState
+
+#: Of a target in these nobody can tell now where it stands.
+_OUT_OF_SIGHT = frozenset({Status.STARTING, Status.UNREACHABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +25,7 @@ class Observation:
     target: Target
     at: datetime
     heads: Heads | None = None  #: None: it could not be read
-    problem: str | None = None  #: one line: why not
+    error: LevelheadError | None = None  #: why not
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Knowledge:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long the clock leaves alone a target that is unreachable or busy."""
+    """How long the clock leaves alone a target that is unreachable, starting or busy."""
 
     shortest: timedelta
     longest: timedelta
@@ -63,11 +67,7 @@ def noticed(
     """Return the target's state after a look at it."""
     old = state or TargetState(target=seen.target.name, status=Status.UNKNOWN)
     if seen.heads is None:
-        return postponed(
-            replace(old, status=Status.UNREACHABLE, problem=seen.problem, checked_at=seen.at),
-            seen.at,
-            patience,
-        )
+        return postponed(unseen(old, seen), seen.at, patience)
     return replace(
         old,
         status=standing(seen.heads, knowledge),
@@ -77,6 +77,14 @@ def noticed(
         failures=0,
         retry_at=None,
     )
+
+
+def unseen(old: TargetState, seen: Observation) -> TargetState:
+    """Return the state of a target that could not be read; with a start, patience is new."""
+    status = Status.STARTING if isinstance(seen.error, StartingError) else Status.UNREACHABLE
+    new = replace(old, status=status, problem=str(seen.error), checked_at=seen.at)
+    starts = status is Status.STARTING and old.status is not status
+    return replace(new, failures=0) if starts else new
 
 
 def trouble(old: TargetState, seen: Observation, knowledge: Knowledge) -> str | None:
@@ -139,11 +147,14 @@ def due(
 ) -> bool:
     """Tell whether the clock shall look at *target* now.
 
-    It rests for *rest* after a look, unless something is pending since.
+    It rests for *rest* after a look, unless something is pending since. What is starting, or
+    was never read, does not rest.
     """
     if not may_touch(target, state, now):
         return False
     if state is None or state.checked_at is None or state.checked_at + rest <= now:
+        return True
+    if state.status is Status.STARTING or state.heads is None:
         return True
     return calls(target, state, graph)
 
@@ -180,7 +191,7 @@ def view(
     """Return what people are shown of a target."""
     known = state or TargetState(target=target.name, status=Status.UNKNOWN)
     readable = graph is not None and known.heads is not None
-    held = known.hold is not None and known.status is not Status.UNREACHABLE
+    held = known.hold is not None and known.status not in _OUT_OF_SIGHT
     return TargetStatus(
         name=target.name,
         history=target.history,

@@ -27,7 +27,7 @@ from providers.databricks.session import DatabricksSession
 from providers.databricks.shadow import shadow_of
 from providers.databricks.sql import use
 from providers.databricks.threads import Threads
-from providers.errors import AccessDeniedError, ConnectError
+from providers.errors import AccessDeniedError, ConnectError, StartingError
 from providers.types import RunnerSupport, Target
 
 #: What Alembic has to know of the dialect; loaded in runners only.
@@ -69,7 +69,7 @@ class DatabricksProvider(Provider):
         """Open a session on *target*; see `Provider.open`.
 
         A warehouse that is stopped starts then; where that takes longer than the target's
-        connect_timeout, the `ConnectError` says that it is starting.
+        connect_timeout, that is a `StartingError`.
         """
         with opening(target.name, None):
             place = address(target.url)
@@ -111,7 +111,7 @@ class DatabricksProvider(Provider):
                     await asyncio.sleep(_PAUSE)
                 return connection
         except TimeoutError as error:
-            raise ConnectError(await self._excuse(place), target=target.name) from error
+            raise await self._delay(target, place) from error
 
     async def _try(self, target: Target, place: Address) -> Connection | None:
         """Open a session; None where the warehouse asks for another try."""
@@ -154,17 +154,17 @@ class DatabricksProvider(Provider):
             with suppress(RuntimeError):  # no thread is left when the provider was closed
                 self._threads.start(late.result().close)
 
-    async def _excuse(self, place: Address) -> str:
+    async def _delay(self, target: Target, place: Address) -> ConnectError:
         """Return why a session did not open in time."""
         state = await self._threads.run(lambda: state_of(place, timeout=_STATE_PATIENCE))
         if state in _ON_ITS_WAY:
-            return (
-                f"the warehouse at {place.server} is starting; try again, or raise connect_timeout"
-            )
+            line = f"the warehouse at {place.server} is starting; try again shortly"
+            return StartingError(line, target=target.name)
         known = "" if state is None else f" (it is {state})"
-        return (
+        return ConnectError(
             f"{place.server} did not open a session in time{known};"
-            " check the network, try again later, or raise connect_timeout"
+            " check the network, try again later, or raise connect_timeout",
+            target=target.name,
         )
 
 

@@ -7,6 +7,7 @@ that is. What the meaning becomes depends on what the session was doing:
 meaning        opening               reading                sending
 =============  ====================  =====================  ===================
 REFUSED        ConnectError          StatementError         StatementError
+STARTING       StartingError         StatementError         StatementError
 DENIED         AccessDeniedError     AccessDeniedError      StatementError
 UNUSABLE       AccessDeniedError     ConnectionLostError    ConnectionLostError
 LOST           ConnectError          ConnectionLostError    ConnectionLostError
@@ -32,6 +33,7 @@ from providers.errors import (
     ConnectError,
     ConnectionLostError,
     ProviderError,
+    StartingError,
     StatementError,
 )
 from providers.postgres.address import Address
@@ -42,6 +44,7 @@ class Meaning(Enum):
     """What an exception says about the session and about the statement."""
 
     REFUSED = auto()  #: the server said no; the session stands
+    STARTING = auto()  #: the server said that it takes nobody yet
     DENIED = auto()  #: the server said no, for want of credentials or of a privilege
     UNUSABLE = auto()  #: the connection settings make no sense
     LOST = auto()  #: the session is gone
@@ -131,7 +134,7 @@ RULES: Mapping[type[BaseException], Rule] = {
     pg.ObjectNotInPrerequisiteStateError: _REFUSED,
     pg.OperatorInterventionError: _REFUSED,
     pg.CannotConnectNowError: Rule(
-        Meaning.REFUSED, "{server} does not take connections yet ({said}); try again shortly"
+        Meaning.STARTING, "{server} does not take connections yet ({said}); try again shortly"
     ),
     pg.PostgresSystemError: _REFUSED,
     pg.SnapshotTooOldError: _REFUSED,
@@ -171,6 +174,16 @@ RULES: Mapping[type[BaseException], Rule] = {
     # Raised for a URL that cannot be read.
     ValueError: _UNUSABLE,
 }
+
+#: What each meaning becomes at opening; all others are ConnectError.
+_AT_OPENING: Mapping[Meaning, type[ProviderError]] = {
+    Meaning.STARTING: StartingError,
+    Meaning.DENIED: AccessDeniedError,
+    Meaning.UNUSABLE: AccessDeniedError,
+}
+
+#: After these the session stands, and the statement had no effect.
+_SAID_NO = frozenset({Meaning.REFUSED, Meaning.STARTING, Meaning.DENIED})
 
 #: What a call to asyncpg can raise.
 DRIVER_ERRORS = (pg.PostgresError, pg.InterfaceError, pg.InternalClientError, OSError)
@@ -239,14 +252,13 @@ def _opening_error(error: Exception, target: str, place: Address) -> ProviderErr
     line = rule.advice.format(
         said=_said(error), user=place.user, server=place.server, database=place.database
     )
-    denied = rule.meaning in {Meaning.DENIED, Meaning.UNUSABLE}
-    return (AccessDeniedError if denied else ConnectError)(line, target=target)
+    return _AT_OPENING.get(rule.meaning, ConnectError)(line, target=target)
 
 
 def _sending_error(
     error: Exception, target: str, ticket: str | None, sql: str | None
 ) -> ProviderError:
-    if meaning_of(error) not in {Meaning.REFUSED, Meaning.DENIED}:
+    if meaning_of(error) not in _SAID_NO:
         return ConnectionLostError(
             f"the connection broke ({_said(error)})", target=target, ticket=ticket
         )

@@ -12,7 +12,15 @@ from typing import Protocol
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from sync.cli.progress import Progress, advance, ending, failure, has_ended, telling
+from sync.cli.progress import (
+    Progress,
+    activity,
+    advance,
+    ending,
+    failure,
+    has_ended,
+    telling,
+)
 from sync.cli.screen import JsonScreen, Screen, TerminalScreen
 from sync.cli.words import heads_text
 from sync.events.chain import Event
@@ -92,8 +100,9 @@ class BarBoard:
         bar, progress = self._runs[event.run or ""]
         progress = advance(progress, event)
         self._runs[event.run or ""] = (bar, progress)
-        doing = progress.doing or ("waiting" if progress.total is None else "")
-        self._bars.update(bar, total=progress.total, completed=progress.done, doing=doing)
+        self._bars.update(
+            bar, total=progress.total, completed=progress.done, doing=activity(progress)
+        )
 
     def ended(self, run: Run) -> None:
         """Stop the bar, filled where the run succeeded."""

@@ -21,11 +21,16 @@ class Progress:
     total: int | None = None  #: steps; None until the plan is known
     done: int = 0
     doing: str | None = None  #: revision of the step that runs now
+    is_delayed: bool = False  #: the target is starting, and the run waits for it
 
 
 def advance(progress: Progress, event: Event) -> Progress:
     """Return *progress* after *event* of the same run."""
     match event.kind:
+        case Kind.RUN_DELAYED:
+            return replace(progress, is_delayed=True)
+        case Kind.RUN_CONTINUED:
+            return replace(progress, is_delayed=False)
         case Kind.RUN_STARTED:
             steps = event.data.get("steps")
             return replace(progress, total=len(steps) if isinstance(steps, list) else 0)
@@ -37,9 +42,18 @@ def advance(progress: Progress, event: Event) -> Progress:
             return progress
 
 
+def activity(progress: Progress) -> str:
+    """Return the word that stands beside a bar."""
+    if progress.is_delayed:
+        return "starting"
+    return progress.doing or ("waiting" if progress.total is None else "")
+
+
 def telling(progress: Progress, event: Event) -> str | None:
     """Return the line that *event* is worth where there are no bars; None for most."""
     match event.kind:
+        case Kind.RUN_DELAYED:
+            return one_line(str(event.data["message"]))
         case Kind.RUN_STARTED:
             steps = count(progress.total, "step") if progress.total else "nothing to do"
             return f"{progress.target}: {steps}"

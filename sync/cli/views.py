@@ -29,11 +29,13 @@ _STATUS_TONES = {
     Status.UNKNOWN: "red",
     Status.HELD: "magenta",
     Status.DRIFTED: "red",
+    Status.STARTING: "yellow",
     Status.UNREACHABLE: "red",
 }
 
 _RUN_TONES = {
     RunState.REQUESTED: "cyan",
+    RunState.DELAYED: "yellow",
     RunState.RUNNING: "cyan",
     RunState.SUCCEEDED: "green",
     RunState.FAILED: "red",

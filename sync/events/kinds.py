@@ -21,6 +21,8 @@ class Kind(StrEnum):
     TARGET_RELEASED = "target.released"
 
     RUN_REQUESTED = "run.requested"
+    RUN_DELAYED = "run.delayed"  #: its target is starting, and it waits for that
+    RUN_CONTINUED = "run.continued"
     RUN_STARTED = "run.started"
     RUN_SUCCEEDED = "run.succeeded"
     RUN_FAILED = "run.failed"

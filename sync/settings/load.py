@@ -229,6 +229,7 @@ def _target(table: TargetTable, history: HistoryTable) -> Target:
         labels=MappingProxyType(table.labels),
         policy=table.policy,
         connect_timeout=table.connect_timeout,
+        start_wait=table.start_wait,
         check_every=table.check_every,
         lock_wait=table.lock_wait,
         lock_timeout=table.lock_timeout,

@@ -104,7 +104,7 @@ class Schedule(Section):
     )
     retry_min: PositiveDuration = Field(
         default=timedelta(seconds=30),
-        description="An unreachable or busy target is left alone this long at first.",
+        description="An unreachable, starting or busy target is left alone this long at first.",
     )
     retry_max: PositiveDuration = Field(
         default=timedelta(minutes=15), description="It is left alone this long at most."
@@ -215,6 +215,10 @@ class TargetTable(Section):
     )
     connect_timeout: PositiveDuration = Field(
         default=_TARGET["connect_timeout"], description="Patience for opening a connection."
+    )
+    start_wait: Duration = Field(
+        default=_TARGET["start_wait"],
+        description='A run waits this long for a server that is starting; `"0s"`: not at all.',
     )
 
 

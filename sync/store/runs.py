@@ -16,7 +16,7 @@ from sync.model import Order, Run, RunQuery, RunState, Verb
 from sync.store.tables import runs
 
 #: States of a run that may have to be taken up again after a restart.
-OPEN = (RunState.REQUESTED, RunState.RUNNING, RunState.INTERRUPTED)
+OPEN = (RunState.REQUESTED, RunState.DELAYED, RunState.RUNNING, RunState.INTERRUPTED)
 
 # One look into the index for each target, however many runs there are.
 _LAST = text("""

@@ -27,7 +27,7 @@ class TargetState:
     problem: str | None = None  #: one line: why it could not be checked or brought to head
     hold: Hold | None = None
     failed_scripts: str | None = None  #: digest of the graph at which a run failed on a statement
-    failures: int = 0  #: how often in a row it was unreachable or busy
+    failures: int = 0  #: how often in a row it was unreachable, starting or busy
     retry_at: datetime | None = None  #: the clock leaves it alone until then
 
 

@@ -71,6 +71,14 @@ class Adapter(ABC):
         """Return a target where nothing listens."""
 
     @abstractmethod
+    async def starting(self) -> Target:
+        """Return a target whose server is starting, until `finish_start`."""
+
+    @abstractmethod
+    def finish_start(self) -> None:
+        """Have the server take sessions."""
+
+    @abstractmethod
     async def unwelcome(self) -> Target:
         """Return a target whose password is wrong."""
 
@@ -119,6 +127,13 @@ class MemoryAdapter(Adapter):
     async def unreachable(self) -> Target:
         self._database.faults.append(Fault(Where.OPEN, What.REFUSE))
         return self.target
+
+    async def starting(self) -> Target:
+        self._database.faults.append(Fault(Where.OPEN, What.START))
+        return self.target
+
+    def finish_start(self) -> None:
+        assert all(fault.what is not What.START for fault in self._database.faults)
 
     async def unwelcome(self) -> Target:
         self._database.faults.append(Fault(Where.OPEN, What.DENY))
@@ -178,6 +193,14 @@ class PostgresAdapter(Adapter):
     async def unreachable(self) -> Target:
         port = urlsplit(self.target.url).port
         return replace(self.target, url=self.target.url.replace(f":{port}/", ":1/"))
+
+    async def starting(self) -> Target:
+        """A server starts too fast to be seen, so the proxy before it stands for it."""
+        self.proxy.is_starting = True
+        return self.target
+
+    def finish_start(self) -> None:
+        self.proxy.is_starting = False
 
     async def unwelcome(self) -> Target:
         return replace(self.target, url=self._url("postgres", "not-it"))

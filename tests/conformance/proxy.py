@@ -1,4 +1,4 @@
-"""A proxy before a Postgres server that can lose the server's reply."""
+"""A proxy before a Postgres server that can lose the server's reply, or turn clients away."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from contextlib import asynccontextmanager
 
 from tests.conformance.wire import Peer, asks_to_cancel, dial, listening, through
 
+_STARTING = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
+
 
 class Proxy:
-    """Passes all on until it is told to lose a reply."""
+    """Passes all on until it is told to lose a reply, or to say that the server is starting."""
 
     def __init__(self, server: str) -> None:
         self._server = server
         self._marked: bytes | None = None
         self._cancels = True
         self.url = ""
+        self.is_starting = False  #: turns every client away as such a server does
 
     def lose_reply(self, text: str) -> None:
         """Break the connection when the server has answered the next message with *text*."""
@@ -30,6 +33,9 @@ class Proxy:
         """Stand between one client and the server."""
         startup = await client.read_startup()
         if asks_to_cancel(startup) and not self._cancels:
+            return
+        if self.is_starting:
+            await client.write(b"E" + (len(_STARTING) + 4).to_bytes(4) + _STARTING)
             return
         server = await dial(self._server)
         losing = asyncio.Event()

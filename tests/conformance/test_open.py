@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from providers.base import Session, Transactional
-from providers.errors import AccessDeniedError, ConnectError, ConnectionLostError
+from providers.errors import AccessDeniedError, ConnectError, ConnectionLostError, StartingError
 from providers.types import BASE
 from tests.conformance.adapters import Adapter
 
@@ -17,6 +17,18 @@ async def test_unreachable(adapter: Adapter) -> None:
         async with adapter.provider.open(target):
             raise AssertionError("it opened")
     _shows_no_secret(str(caught.value), target.url)
+
+
+async def test_starting(adapter: Adapter) -> None:
+    """Where the server is starting, StartingError says so; once it has started, it opens."""
+    target = await adapter.starting()
+    with pytest.raises(StartingError, match=r"^orders: .*starting.*; try again shortly") as caught:
+        async with adapter.provider.open(target):
+            raise AssertionError("it opened")
+    _shows_no_secret(str(caught.value), target.url)
+    adapter.finish_start()
+    async with adapter.provider.open(adapter.target) as session:
+        assert await session.heads() == BASE
 
 
 async def test_wrong_password(adapter: Adapter) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from providers.databricks.address import address
@@ -80,6 +81,13 @@ class DatabricksAdapter(Adapter):
 
     async def unreachable(self) -> Target:
         return replace(self.target, url=moved(self.target.url, self._gate.port, 1))
+
+    async def starting(self) -> Target:
+        self._warehouse.control.add(Fault(FaultKind.STOPPED, seconds=3600))
+        return replace(self.target, connect_timeout=timedelta(seconds=2))
+
+    def finish_start(self) -> None:
+        self._warehouse.control.clear()
 
     async def unwelcome(self) -> Target:
         token = self._warehouse.token

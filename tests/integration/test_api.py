@@ -14,6 +14,7 @@ from api.main import create_app
 from sync.model import Role, Selection
 from sync.runtime import Runtime
 from sync.settings import Settings, load_settings
+from tests.conformance.proxy import proxy
 from tests.support.postgres import Databases
 from tests.support.sample import CHECKOUT
 
@@ -148,6 +149,26 @@ async def test_sync_of_all(service: Service) -> None:
     assert target["heads"] == target["head"] == ended["after"]
     assert target["last_run"] == run["id"]
     assert (await service.get("targets/orders-us")).json()["status"] == "behind"
+
+
+async def test_a_target_that_is_starting(tmp_path: Path, database: str) -> None:
+    """While a run waits for its target, the run is delayed and the target starting."""
+    table = TARGET.format(name="orders-eu", variable="EU", region="eu")
+    (tmp_path / "levelhead.toml").write_text(CONFIGURATION + table)
+    async with proxy(database) as server:
+        settings = load_settings(None, {"EU": server.url}, tmp_path)
+        server.is_starting = True
+        async with serving(settings, open_reads=True) as service:
+            run = (await service.post("targets/orders-eu/sync")).json()["id"]
+            async with asyncio.timeout(60):
+                while not (await service.get("runs", state="delayed")).json()["items"]:  # noqa: ASYNC110 - the engine sets no event here
+                    await asyncio.sleep(0.05)
+            shown = (await service.get(f"runs/{run}")).json()
+            assert (shown["state"], shown["events"][-1]["kind"]) == ("delayed", "run.delayed")
+            (target,) = (await service.get("targets", status="starting")).json()["items"]
+            assert "does not take connections yet" in target["problem"]
+            server.is_starting = False
+            assert (await service.end_of(run))["state"] == "succeeded"
 
 
 async def test_run_with_its_events(service: Service) -> None:

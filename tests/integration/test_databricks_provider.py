@@ -27,6 +27,7 @@ from providers.errors import (
     ConnectError,
     ConnectionLostError,
     StampConflictError,
+    StartingError,
     StatementError,
 )
 from providers.types import BASE, Outcome, Statement
@@ -95,7 +96,7 @@ class TestOpening:
         """A warehouse that starts for longer than connect_timeout: the error says so."""
         warehouse.control.add(Fault(FaultKind.STOPPED, seconds=60))
         started = time.monotonic()
-        await refuses(url, ConnectError, "is starting; try again", connect_timeout=SOON)
+        await refuses(url, StartingError, "is starting; try again", connect_timeout=SOON)
         assert 1 <= time.monotonic() - started < 4
 
     async def test_started_in_time(self, warehouse: Warehouse, url: str) -> None:

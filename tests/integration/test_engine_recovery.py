@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
+import pytest
+
 from sync.executor import facts_of
 from sync.journal import Journal
 from sync.lease import Lease, Leases
@@ -146,11 +148,14 @@ async def test_a_run_that_had_done_nothing(scripts: Scripts, url: str, control_u
     assert await tables(url) == {"alembic_version", "a1"}
 
 
-async def test_a_run_that_was_only_requested(scripts: Scripts, url: str) -> None:
+@pytest.mark.parametrize("state", [RunState.REQUESTED, RunState.DELAYED])
+async def test_a_run_that_had_not_begun(scripts: Scripts, url: str, state: RunState) -> None:
     """An orphan without a plan is closed with an event, and the clock goes on."""
     scripts.add_tables("a1")
     async with opened_runtime(settings_for(scripts, [url])) as runtime:
-        await dead_run(runtime)
+        dead = await dead_run(runtime)
+        async with runtime._engine.store.writing() as connection:
+            await runs.update(connection, dead.run.id, runs.RunChange(state=state))
         assert [run.state for run in await swept(runtime)] == [RunState.SUCCEEDED]
         assert (await found(runtime)).state is RunState.FAILED
         (event,) = await events(runtime, run="orphan")

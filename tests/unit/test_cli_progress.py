@@ -11,7 +11,7 @@ import pytest
 from providers.types import Policy, Target
 from sync.cli.changing import failures, harmless, left_out
 from sync.cli.follow import Result
-from sync.cli.progress import Progress, advance, ending, failure, has_ended, telling
+from sync.cli.progress import Progress, activity, advance, ending, failure, has_ended, telling
 from sync.events.chain import GENESIS, JSON, Draft, Event, seal
 from sync.events.kinds import Kind
 from sync.model import Order, Rollout, Run, RunState, Skip, Verb
@@ -63,6 +63,19 @@ def test_nothing_to_do() -> None:
     assert telling(advance(Progress("eu"), start), start) == "eu: nothing to do"
 
 
+def test_a_target_that_is_starting() -> None:
+    """While a run is delayed it says for what it waits; then it goes on as any other."""
+    delayed = event(Kind.RUN_DELAYED, message="eu: starting; waits up to 300 s")
+    progress = advance(Progress("eu"), delayed)
+    assert (activity(progress), telling(progress, delayed)) == (
+        "starting",
+        "eu: starting; waits up to 300 s",
+    )
+    continued = event(Kind.RUN_CONTINUED)
+    progress = advance(progress, continued)
+    assert (activity(progress), telling(progress, continued)) == ("waiting", None)
+
+
 @pytest.mark.parametrize(
     ("verb", "line"),
     [
@@ -85,9 +98,9 @@ def test_failures() -> None:
 
 
 def test_ends() -> None:
-    """A run that is requested or running is waited for; every other one has ended."""
+    """A run that is requested, delayed or running is waited for; every other one has ended."""
     waited_for = {state for state in RunState if not has_ended(replace(RUN, state=state))}
-    assert waited_for == {RunState.REQUESTED, RunState.RUNNING}
+    assert waited_for == {RunState.REQUESTED, RunState.DELAYED, RunState.RUNNING}
 
 
 def result_of(run: Run, *skipped: Skip, error: str | None = None) -> Result:

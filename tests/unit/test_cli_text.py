@@ -151,6 +151,7 @@ def test_a_hold_is_explained() -> None:
         (Status.BEHIND, Policy.OBSERVE, False),
         (Status.HELD, Policy.APPLY, False),
         (Status.UNREACHABLE, Policy.APPLY, False),
+        (Status.STARTING, Policy.APPLY, False),
     ],
 )
 def test_what_counts_as_well(status: Status, policy: Policy, well: bool) -> None:  # noqa: FBT001 - a column of the table

@@ -14,6 +14,7 @@ from providers.errors import (
     ConnectionLostError,
     LockBusyError,
     StampConflictError,
+    StartingError,
     StatementError,
 )
 from sync.endings import (
@@ -48,6 +49,7 @@ FAILED: tuple[BaseException, ...] = (
     ScriptError("boom", history="app"),
     AccessDeniedError("no", target="db-1"),
     ConnectError("down", target="db-1"),
+    StartingError("starting", target="db-1"),
     LockBusyError("busy", target="db-1"),
     StampConflictError(target="db-1", expected=at("a"), found=at("b")),
     UnknownRevisionError("history app: no"),
@@ -158,6 +160,14 @@ def test_a_run_that_could_not_look() -> None:
     end = ending(ConnectionLostError("gone", target="db-1"), None)
     state = after_run(None, a_run(), end, knowledge=KNOWN, now=START, patience=PATIENCE)
     assert (state.status, state.heads) == (Status.UNKNOWN, None)
+
+
+def test_a_run_whose_target_did_not_start() -> None:
+    """The target is starting, and known by what it was before: nothing was sent to it."""
+    end = ending(StartingError("still starting", target="db-1"), None)
+    state = after_run(a_state(), a_run(), end, knowledge=KNOWN, now=START, patience=PATIENCE)
+    assert (state.status, state.heads) == (Status.STARTING, at("a"))
+    assert (state.failures, state.problem) == (1, "db-1: still starting")
 
 
 def test_a_lost_lease_is_an_event() -> None:

@@ -14,6 +14,7 @@ from providers.errors import (
     ConnectError,
     ConnectionLostError,
     ProviderError,
+    StartingError,
     StatementError,
 )
 from providers.postgres.address import Address
@@ -104,7 +105,7 @@ def test_every_row_gives_one_line() -> None:
         (server_error("42501", "permission denied"), AccessDeniedError, "grant the privilege"),
         (server_error("3D000"), ConnectError, 'no database "orders" on db:5432; create it'),
         (server_error("53300", "too many clients"), ConnectError, "no connection left"),
-        (server_error("57P03", "starting up"), ConnectError, "try again shortly"),
+        (server_error("57P03", "starting up"), StartingError, "try again shortly"),
         (ConnectionRefusedError(111, "x"), ConnectError, "cannot reach db:5432 \\(connection"),
         (socket.gaierror(-2, "x"), ConnectError, "cannot find the host of db:5432"),
         (TimeoutError(), ConnectError, "raise connect_timeout"),

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from providers.errors import ConnectError, LevelheadError, StartingError
 from providers.types import BASE, Heads, Policy
 from sync.history import Graph
 from sync.model import Hold, Status
@@ -26,11 +27,13 @@ from tests.support.engine import at
 from tests.support.states import BRANCHES, KNOWN, LINE, PATIENCE, TARGET, a_state
 
 HOLD = Hold("ada", "downgrade to -1", START)
+DOWN = ConnectError("down", target="db-1")
+STARTING = StartingError("starting", target="db-1")
 
 
-def seen(heads: Heads | None, problem: str | None = None) -> Observation:
+def seen(heads: Heads | None, error: LevelheadError | None = None) -> Observation:
     """Build a look at the target."""
-    return Observation(target=TARGET, at=START, heads=heads, problem=problem)
+    return Observation(target=TARGET, at=START, heads=heads, error=error)
 
 
 def kinds(old: TargetState | None, new: TargetState) -> list[str]:
@@ -64,7 +67,7 @@ def test_patience_doubles_up_to_its_end() -> None:
 def test_a_look_that_failed_keeps_what_was_known() -> None:
     """Heads, hold and failed scripts outlive a time without connection; the wait begins."""
     old = a_state(hold=HOLD, failed_scripts="d")
-    new = noticed(old, seen(None, "db-1: down"), KNOWN, PATIENCE)
+    new = noticed(old, seen(None, DOWN), KNOWN, PATIENCE)
     assert (new.status, new.heads, new.hold, new.failed_scripts, new.problem) == (
         Status.UNREACHABLE,
         at("a"),
@@ -73,6 +76,21 @@ def test_a_look_that_failed_keeps_what_was_known() -> None:
         "db-1: down",
     )
     assert (new.failures, new.retry_at) == (1, START + timedelta(seconds=30))
+
+
+def test_a_look_at_what_is_starting() -> None:
+    """It has a status and a patience of its own: what starts is soon looked at again."""
+    lost = a_state(Status.UNREACHABLE, failures=9)
+    first = noticed(lost, seen(None, STARTING), KNOWN, PATIENCE)
+    assert (first.status, first.heads, first.problem) == (
+        Status.STARTING,
+        at("a"),
+        "db-1: starting",
+    )
+    assert (first.failures, first.retry_at) == (1, START + timedelta(seconds=30))
+    second = noticed(first, seen(None, STARTING), KNOWN, PATIENCE)
+    assert (second.failures, second.retry_at) == (2, START + timedelta(seconds=60))
+    assert noticed(second, seen(None, DOWN), KNOWN, PATIENCE).failures == 3
 
 
 def test_a_look_that_succeeded_ends_the_wait() -> None:
@@ -113,6 +131,11 @@ def test_several_heads_are_a_problem() -> None:
         (a_state(), a_state(Status.UNREACHABLE), ["target.unreachable"]),
         (a_state(Status.UNREACHABLE), a_state(Status.UNREACHABLE), []),
         (a_state(Status.UNREACHABLE), a_state(), ["target.recovered"]),
+        (a_state(), a_state(Status.STARTING), []),
+        (a_state(Status.STARTING), a_state(), []),
+        (a_state(Status.UNREACHABLE), a_state(Status.STARTING), ["target.recovered"]),
+        (a_state(Status.STARTING), a_state(Status.UNREACHABLE), ["target.unreachable"]),
+        (None, a_state(Status.STARTING, heads=None), []),
         (
             a_state(Status.UNREACHABLE),
             a_state(heads=at("b")),
@@ -153,6 +176,9 @@ def test_due(policy: Policy, state: TargetState | None, expected: bool) -> None:
         (a_state(heads=BASE, checked_at=START, hold=HOLD), LINE, False),
         (a_state(heads=BASE, checked_at=START, failed_scripts=LINE.digest), LINE, False),
         (a_state(heads=BASE, checked_at=START), None, False),
+        (a_state(Status.STARTING, heads=LINE.heads, checked_at=START), LINE, True),
+        (a_state(Status.UNREACHABLE, heads=LINE.heads, checked_at=START), LINE, False),
+        (a_state(Status.UNREACHABLE, heads=None, checked_at=START), LINE, True),
     ],
 )
 def test_what_costs_money_is_left_to_rest(
@@ -160,7 +186,7 @@ def test_what_costs_money_is_left_to_rest(
     tree: Graph | None,
     expected: bool,  # noqa: FBT001 - the expected answer
 ) -> None:
-    """After a look the clock rests, unless it knows of something to apply."""
+    """After a look the clock rests, unless something is to be applied, or nobody knows yet."""
     assert due(TARGET, state, START, rest=timedelta(hours=1), graph=tree) is expected
 
 
@@ -172,6 +198,7 @@ def test_what_costs_money_is_left_to_rest(
         (Policy.APPLY, a_state(hold=HOLD), LINE, False),
         (Policy.APPLY, a_state(Status.CURRENT), LINE, False),
         (Policy.APPLY, a_state(Status.UNREACHABLE), LINE, False),
+        (Policy.APPLY, a_state(Status.STARTING), LINE, False),
         (Policy.APPLY, a_state(Status.AHEAD), LINE, False),
         (Policy.APPLY, a_state(failed_scripts=LINE.digest), LINE, False),
         (Policy.APPLY, a_state(failed_scripts="older scripts"), LINE, True),
@@ -193,8 +220,8 @@ def test_what_people_are_shown() -> None:
     shown = view(TARGET, a_state(), LINE, "run-1")
     assert (shown.status, shown.pending, shown.last_run) == (Status.BEHIND, ("b", "c"), "run-1")
     assert view(TARGET, a_state(hold=HOLD), LINE, None).status is Status.HELD
-    lost = a_state(Status.UNREACHABLE, hold=HOLD)
-    assert view(TARGET, lost, LINE, None).status is Status.UNREACHABLE
+    for status in (Status.UNREACHABLE, Status.STARTING):
+        assert view(TARGET, a_state(status, hold=HOLD), LINE, None).status is status
 
 
 def test_what_is_shown_of_a_target_that_was_never_read() -> None:
