@@ -23,7 +23,6 @@ from providers.types import (
     Target,
 )
 
-
 #: A place for shadows: the server of the target itself.
 ON_TARGET: Final = "target"
 
@@ -115,7 +114,6 @@ class Provider(ABC):
         """Open a session on *target*, and close it after the block.
 
         Raises:
-            StartingError: The server is starting, which may take minutes; nothing was sent.
             ConnectError: Not reachable; nothing was sent, so trying again is safe.
             AccessDeniedError: Credentials or privileges; do not try again.
         """
