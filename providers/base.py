@@ -114,6 +114,7 @@ class Provider(ABC):
         """Open a session on *target*, and close it after the block.
 
         Raises:
+            StartingError: The server is starting, which may take minutes; nothing was sent.
             ConnectError: Not reachable; nothing was sent, so trying again is safe.
             AccessDeniedError: Credentials or privileges; do not try again.
         """
