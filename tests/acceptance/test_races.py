@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +13,17 @@ import pytest
 from tests.support.engine import execute, query, version
 from tests.support.killing import all_stopped, held, in_doubt, ledger, make_targets, write_history
 from tests.support.postgres import Databases, Postgres
-from tests.support.racing import GATED, GROUND, UNGUARDED, Racer, racing, reset, write_revisions
+from tests.support.racing import (
+    GATED,
+    GROUND,
+    UNGUARDED,
+    Racer,
+    add_hook,
+    racing,
+    reset,
+    two_services,
+    write_revisions,
+)
 from tests.support.sample import copy_sample
 from tests.support.service import Site, until, write_site
 
@@ -36,24 +45,10 @@ class Course:
         """The alembic.ini."""
         return self.site.folder / "alembic.ini"
 
-    def add_hook(self, name: str, text: str) -> None:
-        """Have the history call `hook` of a new module before it migrates."""
-        (self.site.folder / f"{name}.py").write_text(text)
-        settings = self.site.folder / "levelhead.toml"
-        line = f'config = "{self.config}"'
-        settings.write_text(settings.read_text().replace(line, f'{line}\nhook = "{name}:hook"'))
-
     def are_runners_there(self) -> Awaitable[bool]:
         """Tell whether the runner of each target has come to the hook."""
         arrived = list(self.site.folder.glob("arrived-*"))
         return asyncio.sleep(0, len(arrived) == len(self.urls))
-
-    @asynccontextmanager
-    async def services(self, kind: str) -> AsyncIterator[tuple[Racer, Racer]]:
-        """Start two services for the block."""
-        settings = self.site.folder / "levelhead.toml"
-        async with racing(kind, settings) as one, racing(kind, settings) as other:
-            yield one, other
 
     async def race(self, *starts: Awaitable[list[str]]) -> None:
         """Put every target to base, and let all sync at once: no failure, each revision once."""
@@ -87,7 +82,10 @@ async def course(tmp_path: Path, postgres: Postgres, databases: Databases) -> Co
 async def test_fifty_races(course: Course) -> None:
     """Two services, and now and then a hand-run: no failure, each revision applied once."""
     chance = random.Random(20261122)  # noqa: S311 - not a secret: who starts how much later
-    async with course.services("service") as services, racing("hand", course.config) as hand:
+    async with (
+        two_services("service", course.site) as services,
+        racing("hand", course.config) as hand,
+    ):
         for number in range(RACES):
             starts = [each.race("sweep", after=chance.uniform(0, 0.1)) for each in services]
             if number % 3 == 0:
@@ -99,8 +97,8 @@ async def test_fifty_races(course: Course) -> None:
 @pytest.mark.slow
 async def test_the_race_is_lost_without_locks(course: Course) -> None:
     """With lease, lock and guard switched off and both at the start together, it fails."""
-    course.add_hook("unguarded", UNGUARDED)
-    async with course.services("unguarded") as services:
+    add_hook(course.site, "unguarded", UNGUARDED)
+    async with two_services("unguarded", course.site) as services:
         with pytest.raises(AssertionError, match=r"already exists|duplicate key"):
             await course.race(*[each.race("sync") for each in services])
 
@@ -108,9 +106,9 @@ async def test_the_race_is_lost_without_locks(course: Course) -> None:
 @pytest.mark.slow
 async def test_a_hand_run_slips_in(course: Course) -> None:
     """Who migrates between the service's look and the runner's lock does no harm."""
-    async with course.services("service") as (one, _):
+    async with two_services("service", course.site) as (one, _):
         await course.race(one.race("sweep"))
-    course.add_hook("gated", GATED)
+    add_hook(course.site, "gated", GATED)
     closed = course.config.with_name("closed")
     closed.touch()
 
@@ -120,7 +118,10 @@ async def test_a_hand_run_slips_in(course: Course) -> None:
         closed.unlink()
         return found
 
-    async with course.services("service") as (one, _), racing("hand", course.config) as hand:
+    async with (
+        two_services("service", course.site) as (one, _),
+        racing("hand", course.config) as hand,
+    ):
         await course.race(one.race("sweep"), slip_in(hand))
 
 

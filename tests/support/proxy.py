@@ -38,8 +38,8 @@ class Proxy:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Accept connections for the block."""
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        """Accept connections for the block, and none after it; each time at the same port."""
+        server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield

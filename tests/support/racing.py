@@ -28,7 +28,7 @@ from sync.runtime import Runtime
 from sync.settings import load_settings
 from tests.support.postgres import Postgres
 from tests.support.sample import CHECKOUT, Sample
-from tests.support.service import ended
+from tests.support.service import Site, ended
 
 #: What each target starts from. `ledger` takes a row from each revision, each time it runs.
 GROUND = "CREATE TABLE ledger (revision text)"
@@ -47,31 +47,55 @@ def upgrade() -> None:
     op.execute("INSERT INTO ledger VALUES ('{name}')")
 '''
 
-#: A history's hook that takes lock and guard away from its runners, and makes two of them
-#: begin together.
-UNGUARDED = """\
+MEETING = """\
 import os
 import time
 from pathlib import Path
 
-from levelhead_runner.postgres import Guard
 
-
-def meet(guard, _patience):
-    place = Path("barrier", guard.ask_alone("SELECT current_database()")[0][0])
+def meet(name):
+    place = Path("barrier", name)
     place.mkdir(parents=True, exist_ok=True)
     (place / str(os.getpid())).touch()
     deadline = time.monotonic() + 60
     while len(list(place.iterdir())) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
+"""
+
+#: A history's hook that takes lock and guard on Postgres away from its runners, and makes two
+#: of them begin together.
+UNGUARDED = f"""\
+from levelhead_runner.postgres import Guard
+
+{MEETING}
+
+def lock(guard, _patience):
+    meet(guard.ask_alone("SELECT current_database()")[0][0])
 
 
 def hook(_config):
-    Guard.lock = meet
+    Guard.lock = lock
     Guard.unlock = lambda guard: None
     Guard.require = Guard.compare = lambda guard, expected: None
 """
 
+#: A history's hook that makes two runners on a warehouse send their first statement together,
+#: after each has found the version table as it expects it.
+TOGETHER = f"""\
+from levelhead_runner.databricks import Guard
+
+{MEETING}
+require = Guard.require
+
+
+def agree(guard, expected):
+    require(guard, expected)
+    meet(guard.ask("SELECT current_schema()")[0][0])
+
+
+def hook(_config):
+    Guard.require = agree
+"""
 
 #: A history's hook that keeps its runners from the lock while the file `closed` is there.
 GATED = """\
@@ -130,6 +154,22 @@ async def racing(kind: str, place: Path) -> AsyncIterator[Racer]:
         yield Racer(process)
     finally:
         await ended(process)
+
+
+@asynccontextmanager
+async def two_services(kind: str, site: Site) -> AsyncIterator[tuple[Racer, Racer]]:
+    """Start two services on the same settings for the block."""
+    settings = site.folder / "levelhead.toml"
+    async with racing(kind, settings) as one, racing(kind, settings) as other:
+        yield one, other
+
+
+def add_hook(site: Site, name: str, text: str) -> None:
+    """Have the history call `hook` of a new module before it migrates."""
+    (site.folder / f"{name}.py").write_text(text)
+    settings = site.folder / "levelhead.toml"
+    line = f'config = "{site.folder / "alembic.ini"}"'
+    settings.write_text(settings.read_text().replace(line, f'{line}\nhook = "{name}:hook"'))
 
 
 async def reset(server: Postgres, template: str, names: Sequence[str]) -> None:

@@ -210,19 +210,22 @@ def write_site(
     *,
     control: str = "",
     history: str = "",
+    target: str = "",
     schedule: Mapping[str, str] = SCHEDULE,
     more: str = "",
 ) -> Site:
     """Write levelhead.toml beside alembic.ini at *config*: *targets* are names and URLs.
 
-    *control*, *history* and *more* are lines of TOML: for these tables, and for the end.
+    *control*, *history*, *target* and *more* are lines of TOML: for these tables, each target
+    among them, and for the end.
     """
     tables = [
         f"[control]\n{control}",
         "[schedule]\nruns = 8\n" + "\n".join(f'{key} = "{it}"' for key, it in schedule.items()),
         f'[[history]]\nname = "app"\nconfig = "{config}"\n{history}',
         *(
-            f'[[target]]\nname = "{name}"\nhistory = "app"\nurl = "{url}"\nlock_timeout = "60s"'
+            f'[[target]]\nname = "{name}"\nhistory = "app"\nurl = "{url}"\nlock_timeout = "60s"\n'
+            f"{target}"
             for name, url in targets.items()
         ),
         more,
