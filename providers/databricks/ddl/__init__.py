@@ -6,6 +6,7 @@ its path. It needs alembic, sqlalchemy and databricks-sqlalchemy, and nothing el
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from . import datatypes as _datatypes  # noqa: F401 - registers the names of types
@@ -27,3 +28,10 @@ def install(skip: Callable[[str, str], None]) -> None:
             the directive runs: ``skip("index", "ix_users_email on users has no counterpart")``.
     """
     Directives.tell = staticmethod(skip)
+    _quiet(logging.getLogger("databricks.sql"))
+
+
+def _quiet(connector: logging.Logger) -> None:
+    """Turn off a log that repeats what is raised, data included; a level that is set stands."""
+    if connector.level == logging.NOTSET:
+        connector.setLevel(logging.CRITICAL)
