@@ -233,18 +233,17 @@ async def test_forgotten_shadows(
     provider: PostgresProvider, postgres: Postgres, role: str, major: str
 ) -> None:
     """Dropped are shadows of the same role, a day old, that nobody uses; nothing else."""
-    owner = str(urlsplit(role).username)
-    await rows(postgres.admin_url, f"ALTER ROLE {owner} CREATEDB")
-    (now,) = await rows(role, "SELECT to_char(now() AT TIME ZONE 'utc', 'YYYYMMDDHH24MISS')")
+    admin, owner = postgres.admin_url, urlsplit(role).username
+    (now,) = await rows(admin, "SELECT to_char(now() AT TIME ZONE 'utc', 'YYYYMMDDHH24MISS')")
     left, used, young, foreign = (f"{MARK}{at}_{secrets.token_hex(6)}" for at in when(now))
     alike = f"{left}_kept"
     for name in (left, used, young, alike):
-        await rows(role, f"CREATE DATABASE {name}")
-    await rows(postgres.admin_url, f"CREATE DATABASE {foreign}")
+        await postgres.create_database(name)
+    await rows(admin, f"CREATE DATABASE {foreign} OWNER {owner}")
     user = await asyncpg.connect(postgres.url(used))
     try:
-        async with provider.shadow(target_at(role), ON_TARGET, major=major):
-            found = await shadows_on(role)
+        async with provider.shadow(target_at(admin), ON_TARGET, major=major):
+            found = await shadows_on(admin)
         assert left not in found
         assert {used, young, foreign, alike} <= found
     finally:
