@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -30,17 +30,20 @@ from sync.endings import (
 from sync.engine import Engine
 from sync.errors import AuditError, LeaseLostError, MultipleHeadsError
 from sync.events.kinds import Kind
+from sync.executor import Executor, Runner
 from sync.history import Graph, behind, several_heads
 from sync.journal import Journal
 from sync.lease import Lease
 from sync.model import Order, Run, RunState, Verb
 from sync.plan.canonical import plan_of
+from sync.plan.conversation import Conversation
 from sync.plan.model import Plan
 from sync.settlement import Settlement, settle, settle_by_stamp
 from sync.status import Knowledge
 from sync.store import runs, targets
 from sync.store.runs import RunChange
 from sync.store.targets import TargetState
+from sync.visit import Visit, visiting
 
 
 @dataclass(slots=True)
@@ -116,27 +119,54 @@ class Attempt:
         order, journal = self.run.order, self._journal(self.run)
         graph = await self.engine.histories.graph(self.target.history)
         require_one_head(order, graph)
-        async with self._locked() as session:
+        async with visiting(self.engine.providers, self.target) as visit:
+            session = await visit.session()
             settled = await self._settle(session, journal, graph)
             if order.verb is Verb.STAMP:
                 return await self._stamp(session, journal, graph, settled)
-        if settled.unknown:
-            raise in_doubt(self.target, settled.unknown)
-        if is_at_head(order, graph, settled.heads):
-            plan = plan_of(graph.history, self.target.dialect, settled.heads, ())
-            return await executor.do_nothing(plan, journal, self._begin)
-        history = self.engine.histories[self.target.history]
+            if settled.unknown:
+                raise in_doubt(self.target, settled.unknown)
+            if is_at_head(order, graph, settled.heads):
+                plan = plan_of(graph.history, self.target.dialect, settled.heads, ())
+                return await executor.do_nothing(plan, journal, self._begin)
+            plan = await self._plan(visit, settled.heads)
+            runner = await self._runner(plan)
+            replayed = Executor(plan=plan, visit=visit, journal=journal, runner=runner)
+            return await replayed.carry_out(self._begin)
+
+    async def _plan(self, visit: Visit, heads: Heads) -> Plan:
+        """Return the plan from *heads*; while it is compiled, others may work on the target.
+
+        Raises:
+            StampConflictError: Somebody did.
+        """
+        session = await visit.session()
+        major = await session.server_major()
+        asked = (self.target, self.run.order, heads)
+        if known := await self.engine.plans.known(*asked, major=major):
+            return known
+        await visit.leave()
+        plan = await self.engine.plans.plan(*asked, major=major)
+        found = await (await visit.session()).heads()
+        if found != heads:
+            raise StampConflictError(target=self.target.name, expected=heads, found=found)
+        return plan
+
+    async def _runner(self, plan: Plan) -> Runner:
+        """Return what starts runners for live steps of *plan*."""
         provider = await self.engine.providers.of(self.target.dialect)
-        return await executor.migrate(
-            self.engine.runners,
-            history,
-            self.target,
-            order,
-            settled.heads,
-            support=provider.runner_support(self.target),
-            journal=journal,
-            begin=self._begin,
-        )
+
+        def start(part: slice) -> AbstractAsyncContextManager[Conversation]:
+            return self.engine.runners.migrate(
+                self.engine.histories[self.target.history],
+                self.target,
+                self.run.order,
+                plan.before,
+                support=provider.runner_support(self.target),
+                part=part,
+            )
+
+        return start
 
     async def _stamp(
         self, session: Session, journal: Journal, graph: Graph, settled: Settlement

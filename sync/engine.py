@@ -10,6 +10,7 @@ from sync.events.log import EventLog
 from sync.histories import Histories
 from sync.lease import Leases
 from sync.plan.processes import Runners
+from sync.plans import Plans
 from sync.pool import Providers
 from sync.status import Patience
 from sync.store.engine import Store
@@ -25,6 +26,7 @@ class Engine:
     providers: Providers
     histories: Histories
     runners: Runners
+    plans: Plans
     patience: Patience
     heartbeat: timedelta  #: how often a lease is renewed during an act
     clock: Callable[[], datetime]

@@ -1,62 +1,105 @@
-"""Carries out one order on one target, every act bracketed by its events.
+"""Carries out one plan on one target, every act bracketed by its events.
 
-Each step is a live step: the history's own scripts run in a runner process, which says
-what it is about to do and waits until that is written down.
+A step whose statements are known is replayed by the service itself. A live step is the
+history's own script: it runs in a runner process, which says what it is about to do and
+waits until that is written down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from providers.base import Session
-from providers.errors import StatementError
-from providers.types import Heads, RunnerSupport, Target
-from sync.errors import RunError
+from providers.types import Heads, Statement
 from sync.journal import Journal
-from sync.model import Order
-from sync.plan.canonical import plain, plan_of
-from sync.plan.conversation import About, Conversation, End, Failed, Note, Sent, Word
-from sync.plan.model import Plan
-from sync.plan.processes import Runners, steps_of
-from sync.settings import History
+from sync.live import accompany, begun
+from sync.plan.canonical import plain
+from sync.plan.conversation import Conversation
+from sync.plan.model import Plan, Step, StepClass
+from sync.replay import is_replayed, replay
+from sync.visit import Visit
 
 #: Is told the plan of a run before anything of it is done.
 Begin: TypeAlias = Callable[[Plan], Awaitable[None]]
 
-
-async def migrate(
-    runners: Runners,
-    history: History,
-    target: Target,
-    order: Order,
-    heads: Heads,
-    *,
-    support: RunnerSupport,
-    journal: Journal,
-    begin: Begin,
-) -> Heads:
-    """Let a runner bring *target* from *heads* to where *order* says; return the heads there.
-
-    Raises:
-        StampConflictError: The target was no longer at *heads*; nothing was done.
-        LevelheadError: A step failed; the steps before it stand.
-    """
-    async with runners.migrate(history, target, order, heads, support=support) as talk:
-        about = opening(await talk.hear())
-        plan = plan_of(history.name, target.dialect, heads, steps_of(about.facts["path"]))
-        await begin(plan)
-        await attend(talk, journal, about, facts_of(plan))
-        return plan.after
+#: Starts a runner for a part of the plan's steps.
+Runner: TypeAlias = Callable[[slice], AbstractAsyncContextManager[Conversation]]
 
 
-def opening(word: Word) -> About:
-    """Return the runner's first word, which announces the run and its path."""
-    if isinstance(word, Failed):
-        raise word.error
-    if not isinstance(word, About):
-        raise RunError(f"the runner began with {word!r}")
-    return word
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    """Carries out one plan: the target's session, its journal, and where runners come from."""
+
+    plan: Plan
+    visit: Visit
+    journal: Journal
+    runner: Runner
+
+    async def carry_out(self, begin: Begin) -> Heads:
+        """Bring the target from where the plan begins to where it ends; return the heads there.
+
+        Raises:
+            StampConflictError: The target was no longer where the plan begins. Where *begin*
+                was not called yet, nothing was done.
+            LevelheadError: A step failed; the steps before it stand.
+        """
+        async with AsyncExitStack() as stack:
+            end = end_of_live(self.plan.steps, 0)
+            talk = await stack.enter_async_context(self._begun(slice(0, end))) if end else None
+            await begin(self.plan)
+            async with self.journal.action("run", **facts_of(self.plan)) as action:
+                if talk:
+                    await accompany(talk, self.journal)
+                    await stack.aclose()
+                await self._go_on(end)
+                action.note(heads=sorted(self.plan.after))
+        return self.plan.after
+
+    async def _go_on(self, done: int) -> None:
+        """Carry out all steps that follow on the first *done*."""
+        prepared: Session | None = None
+        while done < len(self.plan.steps):
+            session = await self.visit.session()
+            if session is not prepared:
+                await prepare(session, self.plan)
+                prepared = session
+            done = await self._advance(session, done)
+
+    async def _advance(self, session: Session, done: int) -> int:
+        """Carry out what comes next: a replay, or live steps; return how many are done then."""
+        step = self.plan.steps[done]
+        if step.kind is not StepClass.LIVE and await is_replayed(step, session, self.journal):
+            await replay(step, session, self.journal)
+            return done + 1
+        end = max(done + 1, end_of_live(self.plan.steps, done))
+        async with self._begun(slice(done, end)) as talk:
+            await accompany(talk, self.journal)
+        return end
+
+    @asynccontextmanager
+    async def _begun(self, part: slice) -> AsyncIterator[Conversation]:
+        """Start a runner for live steps; it needs the target's lock for itself."""
+        await self.visit.leave()
+        async with self.runner(part) as talk:
+            await begun(talk, self.plan.steps[part])
+            yield talk
+
+
+async def prepare(session: Session, plan: Plan) -> None:
+    """Send what env.py sends ahead of the scripts; it may be sent again and again."""
+    for sql in plan.prologue:
+        await session.execute(Statement(sql, transactional=False), ticket=plan.digest)
+
+
+def end_of_live(steps: Sequence[Step], start: int) -> int:
+    """Return where the live steps end that begin at *start*; *start* itself where none does."""
+    place = start
+    while place < len(steps) and steps[place].kind is StepClass.LIVE:
+        place += 1
+    return place
 
 
 def facts_of(plan: Plan) -> dict[str, Any]:
@@ -65,48 +108,8 @@ def facts_of(plan: Plan) -> dict[str, Any]:
         "plan": plan.digest,
         "before": sorted(plan.before),
         "after": sorted(plan.after),
-        "steps": [plain(step) for step in plan.steps],
+        "steps": [{**plain(step), "class": step.kind} for step in plan.steps],
     }
-
-
-async def attend(
-    talk: Conversation, journal: Journal, about: About, facts: Mapping[str, Any]
-) -> None:
-    """Write down one act of the runner, let it happen, and write down how it ended."""
-    async with journal.action(
-        about.noun, revision=about.revision, sqls=about.sqls, **facts
-    ) as action:
-        await talk.go(action.ticket, await standing(journal, about))
-        while isinstance(word := await talk.hear(), (About, Note)):
-            await attend_inner(talk, journal, word)
-        if isinstance(word, Failed):
-            raise word.error
-        if isinstance(word, End):
-            raise RunError(f"the runner ended in the middle of {about.noun}")
-        action.note(**word.facts)
-
-
-async def standing(journal: Journal, about: About) -> tuple[Sent, ...]:
-    """Return what stands already of the step that is about to begin; of other acts, nothing."""
-    if about.noun != "step" or about.revision is None:
-        return ()
-    return await journal.applied(about.revision, frozenset(about.facts["after"]))
-
-
-async def attend_inner(talk: Conversation, journal: Journal, word: About | Note) -> None:
-    """Attend to what the runner says in the middle of an act.
-
-    A script may survive the failure of a statement and go on. The runner does not survive
-    the failure of a step.
-    """
-    if isinstance(word, Note):
-        await journal.skipped(word.revision, word.facts)
-        return
-    try:
-        await attend(talk, journal, word, word.facts)
-    except StatementError:
-        if word.noun == "step":
-            raise
 
 
 async def stamp(session: Session, plan: Plan, journal: Journal, begin: Begin) -> Heads:

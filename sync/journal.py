@@ -10,7 +10,9 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import chain
+from time import monotonic
 from typing import Any, cast
 
 from sqlalchemy import select
@@ -29,6 +31,9 @@ from sync.resume import made_final
 from sync.store import statements
 from sync.store.engine import Store
 from sync.store.tables import events, intents
+
+#: The ends of steps that are replayed are stored together, but not later than this.
+PACE = timedelta(seconds=1)
 
 #: More events than a step has.
 EVERY = 1_000_000
@@ -79,6 +84,8 @@ class Journal:
         self._leases = leases
         self._lease = lease
         self._run = run
+        self._told: list[Draft] = []  #: ends of steps that are not stored yet
+        self._stored_at = monotonic()
 
     @asynccontextmanager
     async def action(
@@ -158,6 +165,31 @@ class Journal:
         )
         await self._log.record(draft)
 
+    async def tell_success(self, revision: str, **facts: JSON) -> None:
+        """Tell that a step succeeded which the intent of the run covers.
+
+        It is stored with whatever is stored next, but no later than `PACE` after the last.
+        """
+        draft = self._draft("step", "succeeded", None, revision)
+        self._told.append(replace(draft, data=facts))
+        if monotonic() - self._stored_at > PACE.total_seconds():
+            async with self._log.writing() as batch:
+                await batch.append(*self._told)
+            self._has_told()
+
+    async def tell_failure(self, revision: str, error: LevelheadError) -> None:
+        """Tell that a step failed which the intent of the run covers; the run fails with it."""
+        end = "interrupted" if _in_doubt(error) else "failed"
+        draft = self._draft("step", end, None, revision)
+        async with self._log.writing() as batch:
+            facts = await _facts_of(batch.connection, error)
+            await batch.append(*self._told, replace(draft, data=facts))
+        self._has_told()
+
+    def _has_told(self) -> None:
+        """Forget what was told: it is stored."""
+        self._told, self._stored_at = [], monotonic()
+
     async def applied(self, revision: str, after: Heads) -> tuple[Sent, ...]:
         """Return what earlier runs made final of a step that leads to *after*, in order.
 
@@ -169,7 +201,7 @@ class Journal:
         told = EventQuery(target=target, revision=revision, after=last, limit=EVERY)
         return made_final(await self._log.page(told), after)
 
-    def _draft(self, noun: str, end: str, ticket: str, revision: str | None) -> Draft:
+    def _draft(self, noun: str, end: str, ticket: str | None, revision: str | None) -> Draft:
         return Draft(
             kind=Kind(f"{noun}.{end}"),
             actor=self._run.actor,
@@ -185,8 +217,9 @@ class Journal:
             lease = await self._leases.confirm(batch.connection, self._lease)
             kept = await statements.keep(batch.connection, sqls)
             data = {**facts, "statements": kept} if kept else facts
-            await batch.append(replace(draft, data=data))
+            await batch.append(*self._told, replace(draft, data=data))
         self._lease = lease
+        self._has_told()
 
     async def _end(
         self,
@@ -197,7 +230,8 @@ class Journal:
         """Store the end of an act. It is a fact, so no lease is asked for."""
         async with self._log.writing() as batch:
             told = await _facts_of(batch.connection, error) if error else {}
-            await batch.append(replace(draft, data={**facts, **told}))
+            await batch.append(*self._told, replace(draft, data={**facts, **told}))
+        self._has_told()
 
 
 def _in_doubt(error: BaseException) -> bool:

@@ -38,6 +38,5 @@ class Previews:
 
     async def _plan(self, order: Order, target: Target) -> Plan:
         async with self._engine.providers.open(target) as session:
-            heads = await session.heads()
-        history = self._engine.histories[target.history]
-        return await self._engine.runners.path(history, target.dialect, order, heads)
+            heads, major = await session.heads(), await session.server_major()
+        return await self._engine.plans.plan(target, order, heads, major=major)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,8 +34,10 @@ from sync.model import (
     Token,
     Verdict,
 )
+from sync.plan.compiler import Compiler
 from sync.plan.model import Preview
 from sync.plan.processes import Runners
+from sync.plans import Plans, RecordedPlans
 from sync.pool import Providers
 from sync.preview import Previews
 from sync.rollout import Rollouts, refusal
@@ -291,7 +293,11 @@ async def acting(settings: Settings, store: Store) -> AsyncIterator[Engine]:
     histories = RecordedHistories(
         settings.histories, runners=runners, store=store, log=log, clock=now
     )
-    async with engine_of(settings, store, log, runners, histories) as engine:
+
+    def plans(compiler: Compiler) -> Plans:
+        return RecordedPlans(compiler, histories, store, log=log, clock=now)
+
+    async with engine_of(settings, log, runners, histories, plans) as engine:
         yield engine
 
 
@@ -301,25 +307,34 @@ async def reading(settings: Settings, store: Store) -> AsyncIterator[Engine]:
     log = EventLog(store, clock=now, new_id=new_id)
     runners = runners_for(settings)
     histories = Histories(settings.histories, runners=runners, store=store)
-    async with engine_of(settings, store, log, runners, histories) as engine:
+
+    def plans(compiler: Compiler) -> Plans:
+        return Plans(compiler, histories, store)
+
+    async with engine_of(settings, log, runners, histories, plans) as engine:
         yield engine
 
 
 @asynccontextmanager
 async def engine_of(
-    settings: Settings, store: Store, log: EventLog, runners: Runners, histories: Histories
+    settings: Settings,
+    log: EventLog,
+    runners: Runners,
+    histories: Histories,
+    plans: Callable[[Compiler], Plans],
 ) -> AsyncIterator[Engine]:
     """Put the parts together, and close the providers after the block."""
     providers = Providers()
     schedule, lease = settings.schedule, settings.control.lease
     try:
         yield Engine(
-            store=store,
+            store=log.store,
             log=log,
-            leases=Leases(store, holder=holder_name(), ttl=lease),
+            leases=Leases(log.store, holder=holder_name(), ttl=lease),
             providers=providers,
             histories=histories,
             runners=runners,
+            plans=plans(Compiler(runners, providers)),
             patience=Patience(schedule.retry_min, schedule.retry_max),
             heartbeat=lease / BEATS,
             clock=now,

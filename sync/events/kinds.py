@@ -14,6 +14,8 @@ class Kind(StrEnum):
     HISTORY_CHANGED = "history.changed"  #: another head or other scripts on disk
     HISTORY_FAILED = "history.failed"  #: its scripts or env.py cannot be loaded
 
+    PLAN_COMPILED = "plan.compiled"  #: a new plan: its SQL was taken down on a shadow
+
     TARGET_CHANGED = "target.changed"  #: heads moved, and no run of ours moved them
     TARGET_UNREACHABLE = "target.unreachable"
     TARGET_RECOVERED = "target.recovered"

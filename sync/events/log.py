@@ -52,7 +52,7 @@ class EventLog:
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
-        self._store = store
+        self.store = store
         self._clock = clock
         self.new_id = new_id
 
@@ -107,7 +107,7 @@ class EventLog:
         """
         batch: Batch | None = None
         try:
-            async with self._store.writing() as connection:
+            async with self.store.writing() as connection:
                 batch = Batch(self, connection)
                 yield batch
         except CommitInDoubtError as doubt:
@@ -125,7 +125,7 @@ class EventLog:
             raise ControlDatabaseError(f"{doubt}; nothing was stored") from None
 
     async def _is_stored(self, event: Event) -> bool:
-        async with self._store.writing() as connection:
+        async with self.store.writing() as connection:
             # Waits until the transaction in doubt, which held the head, has ended.
             await _held_head(connection)
             found = await connection.scalar(select(events.c.id).where(events.c.id == event.id))
@@ -158,7 +158,7 @@ class EventLog:
             ControlDatabaseError: The database refused.
         """
         wanted = select(events).where(*_conditions(query)).order_by(events.c.sequence.desc())
-        async with self._store.reading() as connection:
+        async with self.store.reading() as connection:
             rows = (await connection.execute(wanted.limit(query.limit))).all()
         return tuple(map(event_from, reversed(rows)))
 
@@ -190,7 +190,7 @@ class EventLog:
         """Return the recorded end of the log; no event may lie before the first or behind it."""
         first = select(func.min(events.c.sequence)).scalar_subquery().label("first")
         last = select(func.max(events.c.sequence)).scalar_subquery().label("last")
-        async with self._store.reading() as connection:
+        async with self.store.reading() as connection:
             found = (await connection.execute(select(chain_head, first, last))).all()
         if len(found) != 1:
             raise ChainBrokenError("where the log ends is not recorded", sequence=1)
@@ -202,7 +202,7 @@ class EventLog:
         return Head(row.sequence, row.hash)
 
     async def _select(self, *conditions: ColumnElement[bool], limit: int) -> tuple[Event, ...]:
-        async with self._store.reading() as connection:
+        async with self.store.reading() as connection:
             found = await connection.execute(
                 select(events).where(*conditions).order_by(events.c.sequence).limit(limit)
             )

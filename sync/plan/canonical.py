@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from providers.types import Heads
@@ -18,19 +19,32 @@ from sync.plan.model import Block, Plan, SkippedDirective, Step, StepClass
 
 
 def plan_of(
-    history: str, dialect: str, before: Heads, steps: Sequence[Step], *, sources: str = ""
+    history: str,
+    dialect: str,
+    before: Heads,
+    steps: Sequence[Step],
+    *,
+    prologue: Sequence[str] = (),
+    sources: str = "",
 ) -> Plan:
     """Put a plan together, and sign it with its digest."""
     after = steps[-1].after if steps else before
-    signed = digest(dialect, before, steps, sources)
-    return Plan(history, dialect, before, after, tuple(steps), signed, sources)
+    unsigned = Plan(
+        history, dialect, before, after, tuple(steps), "", tuple(prologue), sources=sources
+    )
+    return replace(unsigned, digest=digest(unsigned))
 
 
-def digest(dialect: str, before: Heads, steps: Sequence[Step], sources: str = "") -> str:
-    """Return the sha256 of a path, hexadecimal."""
-    body = {"dialect": dialect, "before": sorted(before), "steps": [sent(s) for s in steps]}
-    if any(step.kind is StepClass.LIVE for step in steps):
-        body["sources"] = sources
+def digest(plan: Plan) -> str:
+    """Return the sha256 of what *plan* would send, hexadecimal."""
+    body: dict[str, Any] = {
+        "dialect": plan.dialect,
+        "before": sorted(plan.before),
+        "prologue": list(plan.prologue),
+        "steps": [sent(step) for step in plan.steps],
+    }
+    if any(step.kind is StepClass.LIVE for step in plan.steps):
+        body["sources"] = plan.sources
     return hashlib.sha256(text_of(body).encode()).hexdigest()
 
 
@@ -70,6 +84,7 @@ def plan_to_text(plan: Plan) -> str:
             "history": plan.history,
             "dialect": plan.dialect,
             "before": sorted(plan.before),
+            "prologue": list(plan.prologue),
             "steps": [whole(step) for step in plan.steps],
             "sources": plan.sources,
         }
@@ -93,7 +108,14 @@ def plan_from_text(text: str) -> Plan:
     said = json.loads(text)
     steps = [step_from(each) for each in said["steps"]]
     before = frozenset(said["before"])
-    return plan_of(said["history"], said["dialect"], before, steps, sources=said["sources"])
+    return plan_of(
+        said["history"],
+        said["dialect"],
+        before,
+        steps,
+        prologue=said["prologue"],
+        sources=said["sources"],
+    )
 
 
 def step_from(said: Mapping[str, Any]) -> Step:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -65,7 +66,16 @@ class Plan:
     after: Heads
     steps: tuple[Step, ...]
     digest: str  #: of what would be sent; see `sync.plan.canonical`
+    prologue: tuple[str, ...] = ()  #: what env.py sends ahead; it may be sent again and again
     sources: str = ""  #: sha256 over env.py and the project's modules; empty: never compiled
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """A plan, and the files that it depends on beside its scripts."""
+
+    plan: Plan
+    sources: Mapping[str, str]  #: sha256 by path, from the folder of alembic.ini
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,10 @@ ALLOWED = frozenset(
 )
 
 
+#: The part of a path that is all of it.
+ALL = slice(0, None)
+
+
 class Runners:
     """The one door to histories: everything that imports Alembic happens behind it."""
 
@@ -76,22 +80,44 @@ class Runners:
         heads: Heads,
         *,
         support: RunnerSupport,
+        part: slice = ALL,
     ) -> AsyncIterator[Conversation]:
-        """Start carrying out *order* on *target*, and talk with the runner in the block.
+        """Start carrying out *part* of *order* on *target*, and talk with the runner in the block.
+
+        *heads* is where the whole path begins; *part* counts its steps.
 
         The runner takes the target's lock by itself and goes away with the block.
 
         Raises:
             RunnerTimeoutError: The block took longer than the settings allow.
         """
-        request = {
-            "op": "migrate",
-            **migration(target, order, heads),
-            "driver": history.driver,
-            "connect_arguments": dict(support.connect_arguments),
-            "extension": str(support.extension) if support.extension else None,
-        }
+        asked = migration(history, target, order, heads, support)
+        request = {"op": "migrate", **asked, "part": [part.start, part.stop]}
         async with self._talk(history, target.name, request) as talk:
+            yield talk
+
+    @asynccontextmanager
+    async def compile(
+        self,
+        history: History,
+        shadow: Target,
+        order: Order,
+        heads: Heads,
+        *,
+        support: RunnerSupport,
+        later: bool,
+    ) -> AsyncIterator[Conversation]:
+        """Start compiling *order* on an empty *shadow*, and talk with the runner in the block.
+
+        *heads* is where the path begins; the runner brings the shadow there first. Scripts see
+        another clock where *later* is set.
+
+        Raises:
+            RunnerTimeoutError: The block took longer than the settings allow.
+        """
+        asked = migration(history, shadow, order, heads, support)
+        request = {"op": "compile", **asked, "later": later}
+        async with self._talk(history, shadow.name, request) as talk:
             yield talk
 
     async def _answer(self, history: History, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -156,9 +182,14 @@ def asked_of(history: History) -> dict[str, Any]:
     }
 
 
-def migration(target: Target, order: Order, heads: Heads) -> dict[str, Any]:
-    """Return the part of a request that a migration has."""
+def migration(
+    history: History, target: Target, order: Order, heads: Heads, support: RunnerSupport
+) -> dict[str, Any]:
+    """Return the part of a request that all have for which scripts are run."""
     return {
+        "driver": history.driver,
+        "connect_arguments": dict(support.connect_arguments),
+        "extension": str(support.extension) if support.extension else None,
         "target": target.name,
         "url": target.url,
         "schema": target.schema,

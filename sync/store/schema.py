@@ -164,18 +164,44 @@ _POSTGRES_TRIGGERS = (
 )
 
 
-def _filled(dialect: str) -> tuple[str, ...]:
-    return tuple(sql.format(text=_TEXT[dialect]) for sql in _TABLES)
+_PLANS = (
+    """
+    CREATE TABLE plans (
+        digest {text} PRIMARY KEY,
+        history {text} NOT NULL,
+        dialect {text} NOT NULL,
+        body {text} NOT NULL,
+        compiled_at {text} NOT NULL
+    )
+    """,
+    "CREATE INDEX plans_history ON plans (history, compiled_at)",
+    """
+    CREATE TABLE compilations (
+        key {text} PRIMARY KEY,
+        plan {text} NOT NULL REFERENCES plans (digest),
+        sources {text} NOT NULL
+    )
+    """,
+)
+
+
+def _filled(dialect: str, tables: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sql.format(text=_TEXT[dialect]) for sql in tables)
+
+
+def _both(tables: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    return MappingProxyType({dialect: _filled(dialect, tables) for dialect in _TEXT})
 
 
 #: Version n of the schema is what the first n entries make; each maps dialect -> statements.
 MIGRATIONS: tuple[Mapping[str, tuple[str, ...]], ...] = (
     MappingProxyType(
         {
-            "sqlite": _filled("sqlite") + _SQLITE_TRIGGERS,
-            "postgresql": _filled("postgresql") + _POSTGRES_TRIGGERS,
+            "sqlite": _filled("sqlite", _TABLES) + _SQLITE_TRIGGERS,
+            "postgresql": _filled("postgresql", _TABLES) + _POSTGRES_TRIGGERS,
         },
     ),
+    _both(_PLANS),
 )
 
 #: The version that this code reads and writes.

@@ -188,3 +188,23 @@ revisions = Table(
     Column("digest", Text, primary_key=True),
     Column("first_seen", Moment, nullable=False),
 )
+
+#: Plans under their digests, as `sync.plan.canonical` writes them.
+plans = Table(
+    "plans",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("history", Text, nullable=False),
+    Column("dialect", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("compiled_at", Moment, nullable=False),
+)
+
+#: Which plan came out of what: the key is a hash of all that a compilation depends on.
+compilations = Table(
+    "compilations",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("plan", Text, nullable=False),
+    Column("sources", Text, nullable=False),
+)

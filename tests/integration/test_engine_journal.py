@@ -82,6 +82,7 @@ async def test_a_run_is_told_from_beginning_to_end(
                     "before": before,
                     "after": [name],
                     "script": graph.revisions[name].digest,
+                    "class": "live",
                 }
                 for name, before in (("a1", []), ("a2", ["a1"]))
             ],

@@ -33,6 +33,7 @@ def settings_for(
     control: str | None = None,
     lease: str = "30s",
     schedule: str = "",
+    shadow: str = "none",
     history: str = "",
     target: str | Sequence[str] = "",
     environ: Mapping[str, str] | None = None,
@@ -40,14 +41,14 @@ def settings_for(
     """Write levelhead.toml beside *scripts*, and read it: targets are db-1, db-2, ...
 
     *schedule*, *history* and *target* are lines of TOML that go into these tables; several
-    texts for *target* are for one target each.
+    texts for *target* are for one target each. Without a *shadow* every step is live.
     """
     lines = [target] * len(urls) if isinstance(target, str) else target
     variables = {f"URL_{place}": url for place, url in enumerate(urls, start=1)}
     tables = [
         f'[control]\nurl = "${{CONTROL}}"\nlease = "{lease}"',
         f"[schedule]\n{schedule}",
-        f'[[history]]\nname = "app"\nconfig = "{scripts.config}"\n{history}',
+        f'[[history]]\nname = "app"\nconfig = "{scripts.config}"\nshadow = "{shadow}"\n{history}',
     ]
     tables += [
         f'[[target]]\nname = "db-{place}"\nhistory = "app"\nurl = "${{URL_{place}}}"\n{more}'

@@ -16,6 +16,9 @@ from .errors import RefusedError, UnreachableError
 
 #: Drivers for Postgres, best first: psycopg serves synchronous and asynchronous env.py alike.
 DRIVERS = ("psycopg", "psycopg2", "asyncpg")
+#: Execution option of our own connection.
+OURS = "levelhead"
+
 ASYNC_ENV = re.compile(r"\b(async_engine_from_config|create_async_engine|AsyncEngine)\b")
 
 
@@ -59,7 +62,12 @@ def engine_like(given: Connection | None, url: str) -> Engine:
     parsed = make_url(url)
     if given is not None and given.dialect.name == parsed.get_backend_name():
         parsed = parsed.set(drivername=given.engine.url.drivername)
-    return create_engine(parsed, poolclass=NullPool)
+    return create_engine(parsed, poolclass=NullPool, execution_options={OURS: True})
+
+
+def is_ours(connection: Connection) -> bool:
+    """Tell whether *connection* is the one on which everything happens."""
+    return bool(connection.get_execution_options().get(OURS))
 
 
 def connect(engine: Engine) -> Connection:

@@ -117,11 +117,13 @@ class VersionGuard(ABC):
             raise MovedError(expected, found)
 
 
-def guard_for(connection: Connection, table: str, schema: str | None) -> VersionGuard:
-    """Return the guard for the connection's dialect."""
+def guard_for(connection: Connection, request: dict[str, Any]) -> VersionGuard:
+    """Return the guard of the version table that *request* names."""
     name = connection.dialect.name
     if name not in GUARDS:
         raise RefusedError(f"levelhead cannot guard a version table on {name}")
     module = importlib.import_module(f".{GUARDS[name]}", __package__)
-    guard: VersionGuard = module.Guard(connection, table, schema)
+    guard: VersionGuard = module.Guard(
+        connection, request["version_table"], request["version_table_schema"]
+    )
     return guard

@@ -7,11 +7,10 @@ interrupted in the middle of a revision, what it had made final is skipped, hash
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -19,12 +18,7 @@ from sqlalchemy.engine import Engine
 from .errors import ResumeError, described, driver_error
 from .guard import VersionGuard
 from .pipe import Pipe
-
-if TYPE_CHECKING:
-    from sqlalchemy.pool import PoolProxiedConnection  # not in SQLAlchemy 1.4
-
-#: What changes nothing but the session is sent again, also when an earlier run is resumed.
-READS = ("select", "show", "describe", "explain", "use ", "set ")
+from .words import commits_alone, digest, is_read
 
 
 class Journal:
@@ -164,18 +158,3 @@ class Journal:
         """Forget what a rollback undoes."""
         self.pending, self.stamped = [], False
         self._rollback(dbapi_connection)
-
-
-def commits_alone(connection: PoolProxiedConnection) -> bool:
-    """Tell whether the driver's connection commits each statement by itself."""
-    return bool(getattr(connection.dbapi_connection, "autocommit", True))
-
-
-def is_read(sql: str) -> bool:
-    """Tell whether a statement changes nothing but the session, as far as its first word says."""
-    return sql.lstrip().lower().startswith(READS)
-
-
-def digest(text: str) -> str:
-    """Return the sha256 of *text*, hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()

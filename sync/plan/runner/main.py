@@ -1,4 +1,4 @@
-"""What a runner can be asked for: a history's graph, a path through it, or a migration."""
+"""What a runner can be asked for: a history's graph, a path through it, its SQL, or a migration."""
 
 from __future__ import annotations
 
@@ -43,6 +43,10 @@ def respond(request: dict[str, Any], pipe: Pipe) -> dict[str, Any]:
         heads = tuple(request["heads"])
         steps = history.revisions(script, request["verb"], request["to"], heads)
         return {"path": history.path(steps, heads)}
-    from .migrate import Migration  # noqa: PLC0415 - imports Alembic; the talk must stand first
+    if request["op"] == "compile":
+        from .compilation import Compilation  # noqa: PLC0415 - imports Alembic, as above
 
-    return {"heads": Migration(request, pipe, config, script).run()}
+        return Compilation(request, pipe, config, script).run()
+    from .migrate import Migration  # noqa: PLC0415 - imports Alembic, as above
+
+    return Migration(request, pipe, config, script).run()

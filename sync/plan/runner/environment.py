@@ -1,0 +1,166 @@
+"""A history's env.py, run unmodified on a connection of ours.
+
+Alembic's ``MigrationContext.configure`` is replaced for the time of one run: whatever
+connection env.py hands over, the migration happens on the one that we have opened.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+
+from .connection import is_ours
+from .errors import RefusedError
+from .extension import connect_with, loaded, refuse_while
+from .history import Step
+from .pipe import Pipe
+from .words import is_news
+
+
+class Environment(ABC):
+    """One run of env.py, and what happens between it and the target's database."""
+
+    def __init__(
+        self, request: dict[str, Any], pipe: Pipe, config: Config, script: ScriptDirectory
+    ) -> None:
+        self.request = request
+        self.pipe = pipe
+        self.config = config
+        self.script = script
+        self.extension: ModuleType | None = None
+        self.aside: list[str] = []  #: what env.py has sent on connections of its own
+        self.ended = False
+
+    def run(self) -> dict[str, Any]:
+        """Carry out the request; return what the service shall know at the end."""
+        refuse_while(self.in_step)
+        connect_with(self.request["connect_arguments"], self.request["url"])
+        self.extension = loaded(self.request["extension"])
+        if self.extension is not None:
+            self.extension.install(self.skipped)
+        with (
+            overheard(self.aside),
+            EnvironmentContext(
+                self.config, self.script, fn=self.steps, destination_rev=self.request["to"]
+            ),
+        ):
+            original = MigrationContext.configure
+            MigrationContext.configure = self.substitute(original)  # type: ignore[method-assign]
+            self.lend()
+            self.script.run_env()
+        if not self.ended:
+            raise RefusedError("env.py ended without calling context.run_migrations()")
+        return self.answer()
+
+    @abstractmethod
+    def in_step(self) -> bool:
+        """Tell whether a script is running."""
+
+    @abstractmethod
+    def skipped(self, kind: str, detail: str) -> None:
+        """Be told of a directive that has no counterpart on the target's database."""
+
+    @abstractmethod
+    def prepared(self, given: Connection | None) -> Connection:
+        """Return our connection in place of the one that env.py has *given*."""
+
+    @abstractmethod
+    def steps(self, *_: Any) -> Iterator[Step]:  # noqa: ANN401 - Alembic's heads and context
+        """Give Alembic the steps, one by one."""
+
+    @abstractmethod
+    def answer(self) -> dict[str, Any]:
+        """Return the runner's last word."""
+
+    def note_stamp(self, **_: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
+        """Be told by Alembic that the version table was moved in the open transaction."""
+        return
+
+    def lend(self) -> None:
+        """Put our connection where env.py looks for one: an attribute ``{connection}``."""
+        for name, value in self.request["attributes"].items():
+            if value == "{connection}":
+                self.config.attributes[name] = self.prepared(None)
+
+    def substitute(self, original: Any) -> Any:  # noqa: ANN401 - a bound classmethod of Alembic
+        """Return a ``MigrationContext.configure`` that works on our connection."""
+
+        def configure(
+            connection: Connection | None = None,
+            *_: Any,  # noqa: ANN401 - Alembic's own arguments
+            environment_context: EnvironmentContext | None = None,
+            opts: dict[str, Any] | None = None,
+            **__: Any,  # noqa: ANN401 - Alembic's own arguments
+        ) -> MigrationContext:
+            options = {**(opts or {}), "as_sql": False, "transaction_per_migration": True}
+            self.check_options(options)
+            ours = translated(self.prepared(connection), connection)
+            told = options.get("on_version_apply") or ()
+            options["on_version_apply"] = (*told, self.note_stamp)
+            context: MigrationContext = original(
+                connection=ours, environment_context=environment_context, opts=options
+            )
+            return context
+
+        return configure
+
+    def check_options(self, options: dict[str, Any]) -> None:
+        """Require env.py's version table to be the one that the service watches."""
+        if self.request["schema"] and not options.get("version_table_schema"):
+            options["version_table_schema"] = self.request["schema"]
+        for name, default in (("version_table", "alembic_version"), ("version_table_schema", None)):
+            found = options.get(name) or default
+            if found != self.request[name]:
+                raise RefusedError(
+                    f"env.py uses {name} {found!r}, the settings say {self.request[name]!r}; "
+                    f"set {name} of the history"
+                )
+
+    def rehearse(self, steps: list[Step], connection: Connection) -> None:
+        """Let the extension refuse what it cannot express, before anything is sent."""
+        if self.extension is None:
+            return
+        for step in steps:
+            try:
+                self.extension.rehearse(step.migration_fn, connection.dialect)
+            except self.extension.RefusedDirectiveError as error:
+                revision = getattr(step, "revision").revision  # noqa: B009 - stamps run no script
+                raise RefusedError(f"revision {revision}: {error}") from error
+
+
+@contextmanager
+def overheard(said: list[str]) -> Iterator[None]:
+    """Note in *said* what changes something on an engine that is not ours, during the block.
+
+    env.py may prepare its connection, by ``SET search_path`` for instance: what it sends
+    before it hands the connection over concerns ours too.
+    """
+
+    def hear(connection: Connection, _: Any, sql: str, parameters: Any, *__: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        if not is_ours(connection) and is_news(sql):
+            said.append(sql if not parameters else f"{sql} -- {len(parameters)} parameters")
+
+    event.listen(Engine, "after_cursor_execute", hear)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "after_cursor_execute", hear)
+
+
+def translated(ours: Connection, given: Connection | None) -> Connection:
+    """Carry over to our connection how env.py's own names schemas."""
+    if given is None:
+        return ours
+    ours.dialect.default_schema_name = given.dialect.default_schema_name
+    names = given.get_execution_options().get("schema_translate_map")
+    return ours.execution_options(schema_translate_map=names) if names else ours
