@@ -38,6 +38,7 @@ from sync.model import Order, Run, RunState, Verb
 from sync.plan.canonical import plan_of
 from sync.plan.conversation import Conversation
 from sync.plan.model import Plan
+from sync.plan.route import Route
 from sync.settlement import Settlement, settle, settle_by_stamp
 from sync.status import Knowledge
 from sync.store import runs, targets
@@ -141,12 +142,13 @@ class Attempt:
             StampConflictError: Somebody did.
         """
         session = await visit.session()
+        history = self.engine.histories[self.target.history]
         major = await session.server_major()
-        asked = (self.target, self.run.order, heads)
-        if known := await self.engine.plans.known(*asked, major=major):
+        route = Route(history, self.target, self.run.order, heads, major)
+        if known := await self.engine.plans.known(route):
             return known
         await visit.leave()
-        plan = await self.engine.plans.plan(*asked, major=major)
+        plan = await self.engine.plans.plan(route)
         found = await (await visit.session()).heads()
         if found != heads:
             raise StampConflictError(target=self.target.name, expected=heads, found=found)

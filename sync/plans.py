@@ -6,21 +6,19 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from providers.types import Heads, Target
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.events.log import EventLog
 from sync.histories import Histories
-from sync.model import Order
 from sync.plan.compiler import Compiler
 from sync.plan.model import Compilation, Plan, StepClass
 from sync.plan.processes import asked_of
+from sync.plan.route import Route
 from sync.settings import History
 from sync.store import plans
 from sync.store.engine import Store
@@ -36,13 +34,12 @@ class Plans:
         self._store = store
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def known(self, target: Target, order: Order, heads: Heads, *, major: str) -> Plan | None:
+    async def known(self, route: Route) -> Plan | None:
         """Return the plan if it need not be compiled; None where it must be."""
-        history, key = await self._key(target, order, heads, major)
-        return await self._recalled(history, key)
+        return await self._recalled(route.history, await self._key(route))
 
-    async def plan(self, target: Target, order: Order, heads: Heads, *, major: str) -> Plan:
-        """Return what *order* means for *target* at *heads*; compile it where nobody has yet.
+    async def plan(self, route: Route) -> Plan:
+        """Return the plan for *route*; compile it where nobody has yet.
 
         Several who ask for the same wait for one compilation.
 
@@ -51,38 +48,36 @@ class Plans:
             ScriptError: A script or env.py fails, on a shadow too.
             ShadowError: The shadow that the history's settings name cannot be used.
         """
-        history, key = await self._key(target, order, heads, major)
+        key = await self._key(route)
         async with self._turn(key):
-            if known := await self._recalled(history, key):
+            if known := await self._recalled(route.history, key):
                 return known
-            found = await self._compiler.compile(history, target, order, heads, major=major)
+            found = await self._compiler.compile(route)
             await self._keep(key, found)
             return found.plan
 
     def _turn(self, key: str) -> AbstractAsyncContextManager[None]:
         return self._turns.setdefault(key, asyncio.Lock())
 
-    async def _key(
-        self, target: Target, order: Order, heads: Heads, major: str
-    ) -> tuple[History, str]:
-        """Return the history, and a hash of all that a compilation depends on."""
-        history = self._histories[target.history]
-        graph = await self._histories.graph(target.history)
+    async def _key(self, route: Route) -> str:
+        """Return a hash of all that a compilation of *route* depends on."""
+        history, target = route.history, route.target
+        graph = await self._histories.graph(history.name)
         facts = {
             "scripts": graph.digest,
             "options": asked_of(history),
             "driver": history.driver,
             "python": str(history.python),
-            "shadow": history.shadow,
+            "shadow": history.shadow.place(target.dialect),
             "dialect": target.dialect,
-            "major": major,
+            "major": route.major,
             "schema": target.schema,
             "version table": [target.version_table, target.version_table_schema],
-            "order": asdict(order),
-            "heads": sorted(heads),
+            "order": [route.order.verb, route.order.to],
+            "heads": sorted(route.heads),
             "libraries": [version("alembic"), version("sqlalchemy")],
         }
-        return history, hashlib.sha256(canonical(facts).encode()).hexdigest()
+        return hashlib.sha256(canonical(facts).encode()).hexdigest()
 
     async def _recalled(self, history: History, key: str) -> Plan | None:
         async with self._store.reading() as connection:

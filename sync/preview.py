@@ -10,6 +10,7 @@ from providers.types import Target
 from sync.engine import Engine
 from sync.model import Order
 from sync.plan.model import Plan, Preview
+from sync.plan.route import Route
 from sync.rollout import refusal
 from sync.store import targets
 from sync.store.targets import TargetState
@@ -39,4 +40,5 @@ class Previews:
     async def _plan(self, order: Order, target: Target) -> Plan:
         async with self._engine.providers.open(target) as session:
             heads, major = await session.heads(), await session.server_major()
-        return await self._engine.plans.plan(target, order, heads, major=major)
+        history = self._engine.histories[target.history]
+        return await self._engine.plans.plan(Route(history, target, order, heads, major))

@@ -7,10 +7,9 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from providers.base import ON_TARGET, Fingerprinting, Session, Shadowing
+from providers.base import Fingerprinting, Session, Shadowing
 from providers.errors import ShadowError
-from providers.types import Heads, Target
-from sync.model import Order
+from providers.types import Target
 from sync.plan.assembly import assembled
 from sync.plan.canonical import plan_of
 from sync.plan.conversation import About, Conversation, End, Failed
@@ -19,13 +18,11 @@ from sync.plan.model import Compilation
 from sync.plan.processes import Runners, steps_of
 from sync.plan.reads import Looks, reading
 from sync.plan.recording import Recording, Taken, taken_from
+from sync.plan.route import Route
 from sync.pool import Providers
-from sync.settings import History
+from sync.settings.shadow import AUTO, NONE
 
 T = TypeVar("T")
-
-#: What the settings call a place of which no URL need be said.
-PLACES = {"auto": None, "target": ON_TARGET}
 
 
 class Compiler:
@@ -35,68 +32,55 @@ class Compiler:
         self._runners = runners
         self._providers = providers
 
-    async def compile(
-        self, history: History, target: Target, order: Order, heads: Heads, *, major: str
-    ) -> Compilation:
-        """Return what *order* means for a target like this one at *heads*.
+    async def compile(self, route: Route) -> Compilation:
+        """Return the plan for *route*.
 
         Raises:
             UnknownRevisionError: The order's revision does not exist, or is ambiguous.
             ScriptError: A script or env.py fails, on a shadow too.
             ShadowError: The shadow that the history's settings name cannot be used.
         """
-        provider = await self._providers.of(target.dialect)
-        if history.shadow == "none" or not isinstance(provider, Shadowing):
-            return await self._live(history, target, order, heads, "there is no shadow")
+        provider = await self._providers.of(route.target.dialect)
+        place = route.history.shadow.place(route.target.dialect)
+        if place == NONE or not isinstance(provider, Shadowing):
+            return await self._live(route, "there is no shadow")
+        if place != AUTO:
+            return await self._compiled(route, provider, place)
         try:
-            return await self._compiled(provider, history, target, order, heads, major=major)
+            return await self._compiled(route, provider, None)
         except ShadowError as error:
-            if history.shadow != "auto":
-                raise
-            return await self._live(history, target, order, heads, str(error))
+            return await self._live(route, str(error))
 
-    async def _live(
-        self, history: History, target: Target, order: Order, heads: Heads, why: str
-    ) -> Compilation:
+    async def _live(self, route: Route, why: str) -> Compilation:
         """Return a plan whose steps all run their scripts against the target."""
-        plan = await self._runners.path(history, target.dialect, order, heads)
+        dialect = route.target.dialect
+        plan = await self._runners.path(route.history, dialect, route.order, route.heads)
         steps = [replace(step, why=(why,)) for step in plan.steps]
-        return Compilation(plan_of(history.name, target.dialect, heads, steps), {})
+        return Compilation(plan_of(plan.history, dialect, plan.before, steps), {})
 
-    async def _compiled(
-        self,
-        provider: Shadowing,
-        history: History,
-        target: Target,
-        order: Order,
-        heads: Heads,
-        *,
-        major: str,
-    ) -> Compilation:
-        place = PLACES.get(history.shadow, history.shadow)
+    async def _compiled(self, route: Route, provider: Shadowing, place: str | None) -> Compilation:
+        target = route.target
         async with (
-            provider.shadow(target, place, major=major) as first,
-            provider.shadow(target, place, major=major) as second,
+            provider.shadow(target, place, major=route.major) as first,
+            provider.shadow(target, place, major=route.major) as second,
         ):
-            asked = [
-                self._recorded(history, shadow, order, heads, later=shadow is second)
-                for shadow in (first, second)
-            ]
+            asked = (
+                self._recorded(route, first, later=False),
+                self._recorded(route, second, later=True),
+            )
             one, other = await all_of(asked)
         if one.failure is not None and not reads_data(one.failed, target):
-            raise failure(one.failure, subject=f"shadow of {target.name}", history=history.name)
-        return Compilation(assembled(target, heads, one, other), one.sources)
+            subject = f"shadow of {target.name}"
+            raise failure(one.failure, subject=subject, history=route.history.name)
+        return Compilation(assembled(target, route.heads, one, other), one.sources)
 
-    async def _recorded(
-        self, history: History, shadow: Target, order: Order, heads: Heads, *, later: bool
-    ) -> Recording:
+    async def _recorded(self, route: Route, shadow: Target, *, later: bool) -> Recording:
         """Run the scripts on *shadow*, and return what was taken down."""
         provider = await self._providers.of(shadow.dialect)
+        support = provider.runner_support(shadow)
         async with (
             provider.open(shadow) as session,
-            self._runners.compile(
-                history, shadow, order, heads, support=provider.runner_support(shadow), later=later
-            ) as talk,
+            self._runners.compile(route, shadow, support=support, later=later) as talk,
         ):
             return await attended(talk, session)
 
@@ -147,7 +131,7 @@ def reads_data(taken: Taken | None, target: Target) -> bool:
     )
 
 
-async def all_of(asked: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+async def all_of(*asked: Coroutine[Any, Any, T]) -> list[T]:
     """Await *asked* side by side; the first failure ends the others, and is raised as it is."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -20,6 +20,7 @@ from sync.model import Order
 from sync.plan.canonical import plan_of
 from sync.plan.conversation import Conversation, End, Failed
 from sync.plan.model import Plan, Step
+from sync.plan.route import Route
 from sync.scripts import digest_of
 from sync.settings import History
 
@@ -98,26 +99,19 @@ class Runners:
 
     @asynccontextmanager
     async def compile(
-        self,
-        history: History,
-        shadow: Target,
-        order: Order,
-        heads: Heads,
-        *,
-        support: RunnerSupport,
-        later: bool,
+        self, route: Route, shadow: Target, *, support: RunnerSupport, later: bool
     ) -> AsyncIterator[Conversation]:
-        """Start compiling *order* on an empty *shadow*, and talk with the runner in the block.
+        """Start compiling *route* on an empty *shadow*, and talk with the runner in the block.
 
-        *heads* is where the path begins; the runner brings the shadow there first. Scripts see
-        another clock where *later* is set.
+        The runner brings the shadow to where the path begins first. Scripts see another clock
+        where *later* is set.
 
         Raises:
             RunnerTimeoutError: The block took longer than the settings allow.
         """
-        asked = migration(history, shadow, order, heads, support)
+        asked = migration(route.history, shadow, route.order, route.heads, support)
         request = {"op": "compile", **asked, "later": later}
-        async with self._talk(history, shadow.name, request) as talk:
+        async with self._talk(route.history, shadow.name, request) as talk:
             yield talk
 
     async def _answer(self, history: History, request: Mapping[str, Any]) -> Mapping[str, Any]:

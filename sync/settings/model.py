@@ -159,7 +159,6 @@ class HistoryTable(Section):
         default=None,
         description="Driver the scripts run on. Without it: what `env.py` asks for.",
     )
-    shadow: str = Field(default="auto", description="x")
     version_table: str = Field(
         default=_TARGET["version_table"], min_length=1, description="Alembic's version table."
     )
@@ -237,7 +236,6 @@ class History:
     )
     hook: str | None = None  #: ``module:function``
     driver: Driver | None = None  #: None: what env.py asks for
-    shadow: str = field(default="auto", repr=False)
     version_table: str = "alembic_version"
     version_table_schema: str | None = None
     shadow: Shadow = field(default_factory=Shadow)
