@@ -64,11 +64,10 @@ class Compiler:
             provider.shadow(target, place, major=route.major) as first,
             provider.shadow(target, place, major=route.major) as second,
         ):
-            asked = (
+            one, other = await all_of(
                 self._recorded(route, first, later=False),
                 self._recorded(route, second, later=True),
             )
-            one, other = await all_of(asked)
         if one.failure is not None and not reads_data(one.failed, target):
             subject = f"shadow of {target.name}"
             raise failure(one.failure, subject=subject, history=route.history.name)
