@@ -25,6 +25,7 @@ STATUSES: Mapping[type[LevelheadError], HTTPStatus] = {
     provider_errors.ConfigError: HTTPStatus.INTERNAL_SERVER_ERROR,
     provider_errors.UnknownTargetError: HTTPStatus.NOT_FOUND,
     provider_errors.UnknownDialectError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    provider_errors.ShadowError: HTTPStatus.INTERNAL_SERVER_ERROR,
     provider_errors.ProviderError: HTTPStatus.BAD_GATEWAY,
     provider_errors.ConnectError: HTTPStatus.BAD_GATEWAY,
     provider_errors.StartingError: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -129,34 +129,6 @@ class Rollout(Answer):
     skipped: list[Skip]
 
 
-class Step(Answer):
-    """One revision, up or down, and the heads it moves between."""
-
-    revision: str
-    before: Heads
-    after: Heads
-    script: str = Field(description="sha256 of the revision file.")
-
-
-class Plan(Answer):
-    """The steps from one set of heads to another."""
-
-    history: str
-    dialect: str
-    before: Heads
-    after: Heads
-    steps: list[Step]
-    digest: str
-
-
-class Preview(Answer):
-    """What an order would do to one target: a plan, or the reason why there is none."""
-
-    target: str
-    plan: Plan | None
-    problem: str | None
-
-
 class Event(Answer):
     """One fact of the audit log, chained to the one before by its hash."""
 

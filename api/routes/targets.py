@@ -9,11 +9,11 @@ from fastapi import APIRouter, Response
 
 from api.auth import Operator, Reader
 from api.deps import PREFIX, Engine
+from api.plan_schemas import Preview
 from api.routes import PROBLEMS
 from api.schemas import (
     Downgrade,
     Listing,
-    Preview,
     Rollout,
     Run,
     Stamp,

@@ -12,6 +12,7 @@ from sync.plan.canonical import plan_of, text_of
 from sync.plan.model import Block, Plan, Step, StepClass
 from sync.plan.reads import Looks, Reading, controls_transaction, is_nesting, reading
 from sync.plan.recording import Recording, Sent, SentBlock, Taken
+from sync.scrub import HIDDEN
 
 #: Reasons that a step keeps: the first ones say enough.
 MOST = 5
@@ -81,7 +82,7 @@ def beginning(sql: str) -> str:
 def judged(step: Step, one: Taken, other: Taken, target: Target, whole: tuple[str, ...]) -> Step:
     """Return *step* with its class, the reasons for it, and what is sent for it."""
     looks = list(seen(one, target))
-    live = [*whole, *one.reasons, *controlling(one, target), *told(looks, Looks.DATA)]
+    live = [*whole, *one.reasons, *unfit(one, target), *told(looks, Looks.DATA)]
     blocks = settled(one)
     if blocks != settled(other):
         live.append(UNEQUAL)
@@ -111,9 +112,11 @@ def placed(what: str, sent: Sent) -> str:
     return f"{what}, {sent.place}" if sent.place else what
 
 
-def controlling(taken: Taken, target: Target) -> Iterator[str]:
-    """Yield the places where a script begins or ends transactions in its SQL."""
+def unfit(taken: Taken, target: Target) -> Iterator[str]:
+    """Yield what in the SQL of a script keeps it from being replayed."""
     for sent in taken.statements():
+        if HIDDEN in sent.sql:  # a secret was taken out of it on its way from the runner
+            yield placed("has a secret of the settings in its SQL", sent)
         if not is_nesting(sent.sql) and controls_transaction(sent.sql, target.dialect):
             yield placed("begins or ends a transaction in its SQL", sent)
 

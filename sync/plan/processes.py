@@ -23,6 +23,7 @@ from sync.plan.model import Plan, Step
 from sync.plan.route import Route
 from sync.scripts import digest_of
 from sync.settings import History
+from sync.settings.secrets import secrets_in
 
 BOOT = Path(__file__).parent / "runner" / "boot.py"
 
@@ -131,7 +132,8 @@ class Runners:
         self, history: History, subject: str, request: Mapping[str, Any]
     ) -> AsyncIterator[Conversation]:
         process = await start(history)
-        talk = Conversation(process, subject=subject, history=history.name, secrets=self._secrets)
+        secrets = {*self._secrets, *secrets_in(request.get("url", ""))} - {""}
+        talk = Conversation(process, subject=subject, history=history.name, secrets=secrets)
         try:
             async with asyncio.timeout(self._timeout.total_seconds()) as limit:
                 await talk.ask({**asked_of(history), **request})

@@ -17,16 +17,16 @@ _AS_WRITTEN = re.compile(r"://[^/@:]*:([^@]*)@")
 
 def find_secrets(document: Document, urls: Iterable[SecretStr]) -> frozenset[str]:
     """Return the passwords in *urls*, and what references put into a history's values."""
-    found = {text for url in urls for text in _in_url(url.get_secret_value())}
+    found = {text for url in urls for text in secrets_in(url.get_secret_value())}
     for key, texts in document.inserted.items():
         if key[0] == "history" and {"env", "attributes"}.intersection(key):
             found |= texts
             found |= {line.strip() for text in texts for line in text.splitlines()}
-            found |= {secret for text in texts for secret in _in_url(text)}
+            found |= {secret for text in texts for secret in secrets_in(text)}
     return frozenset(found - {""})
 
 
-def _in_url(text: str) -> Iterator[str]:
+def secrets_in(text: str) -> Iterator[str]:
     """Yield each password of a URL as it is, as it is written, and as others encode it."""
     try:
         url = parse_url(text)

@@ -24,6 +24,7 @@ CONFIGURATION = f"""
 [[history]]
 name = "app"
 config = "{CHECKOUT / "alembic.ini"}"
+shadow = "none"
 """
 TARGET = """
 [[target]]

@@ -91,7 +91,7 @@ class Project:
             'every = "1h"',
             'jitter = "0s"',
             'grace = "5s"',
-            '[[history]]\nname = "app"\nconfig = "alembic.ini"',
+            '[[history]]\nname = "app"\nconfig = "alembic.ini"\nshadow = "none"',
             *(target_table(name, url) for name, url in targets.items()),
         ]
         (self.root / "levelhead.toml").write_text("\n".join(tables))

@@ -222,7 +222,7 @@ def write_site(
     tables = [
         f"[control]\n{control}",
         "[schedule]\nruns = 8\n" + "\n".join(f'{key} = "{it}"' for key, it in schedule.items()),
-        f'[[history]]\nname = "app"\nconfig = "{config}"\n{history}',
+        f'[[history]]\nname = "app"\nconfig = "{config}"\nshadow = "none"\n{history}',
         *(
             f'[[target]]\nname = "{name}"\nhistory = "app"\nurl = "{url}"\nlock_timeout = "60s"\n'
             f"{target}"

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from api import schemas
+from api import plan_schemas, schemas
 from sync import model
 from sync.events.chain import Draft, Event, seal
 from sync.events.kinds import Kind
 from sync.history import Revision
-from sync.plan.model import Plan, Preview, Step
+from sync.plan.model import Block, Plan, Preview, SkippedDirective, Step
 
 NOON = datetime(2031, 5, 6, 12, tzinfo=UTC)
 
@@ -27,9 +27,11 @@ NOON = datetime(2031, 5, 6, 12, tzinfo=UTC)
         (schemas.Skip, model.Skip),
         (schemas.Token, model.Token),
         (schemas.Event, Event),
-        (schemas.Preview, Preview),
-        (schemas.Plan, Plan),
-        (schemas.Step, Step),
+        (plan_schemas.Preview, Preview),
+        (plan_schemas.Plan, Plan),
+        (plan_schemas.Step, Step),
+        (plan_schemas.Block, Block),
+        (plan_schemas.SkippedDirective, SkippedDirective),
         (schemas.Revision, Revision),
         (schemas.EventFilter, model.EventQuery),
         (schemas.RunFilter, model.RunQuery),
