@@ -278,7 +278,8 @@ async def test_a_service_logs_no_noise_of_the_connector(site: Site, how: str) ->
     try:
         await until(lambda: has_problem(site))
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         async with asyncio.timeout(PATIENCE):
             out, err = await process.communicate()
     assert process.returncode == 0
