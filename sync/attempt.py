@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -29,6 +29,7 @@ from sync.endings import (
 )
 from sync.engine import Engine
 from sync.errors import AuditError, LeaseLostError, MultipleHeadsError
+from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.executor import Executor, Runner
 from sync.history import Graph, behind, several_heads
@@ -184,26 +185,35 @@ class Attempt:
     async def _begin(self, plan: Plan) -> None:
         """Put the plan on record before anything of it is done."""
         changed = RunChange(state=RunState.RUNNING, plan=plan.digest, before=plan.before)
-        async with self.engine.store.writing() as connection:
+
+        async def work(connection: AsyncConnection) -> tuple[None, Sequence[Draft]]:
             await runs.update(connection, self.run.id, changed)
+            return None, ()
+
+        await self.engine.log.share(work)
         self.began = True
 
     async def _settle(self, session: Session, journal: Journal, graph: Graph) -> Settlement:
         """Settle what earlier runs left in doubt, and close their records."""
         settled = await settle(session, journal, graph, self.target.name)
+        async with self.engine.store.reading() as connection:
+            orphans = filter(self._closes, await runs.open_runs_of(connection, self.target.name))
+        for orphan in orphans:
+            await self._close(orphan, settled)
+        return settled
+
+    async def _close(self, orphan: Run, settled: Settlement) -> None:
+        """Put on record how a run ended whose service is gone."""
         now = self.engine.clock()
         async with self.engine.log.writing() as batch:
-            for orphan in filter(self._closes, await runs.open_runs(batch.connection)):
-                end = settled_end(orphan, settled)
-                await runs.update(batch.connection, orphan.id, orphan_change(orphan, end, now))
-                if orphan.plan is None:  # nothing of it was journaled, so nothing was resolved
-                    await batch.append(about(orphan, Kind.RUN_RESOLVED, outcome="absent"))
-        return settled
+            end = settled_end(orphan, settled)
+            await runs.update(batch.connection, orphan.id, orphan_change(orphan, end, now))
+            if orphan.plan is None:  # nothing of it was journaled, so nothing was resolved
+                await batch.append(about(orphan, Kind.RUN_RESOLVED, outcome="absent"))
 
     def _closes(self, other: Run) -> bool:
         """Tell whether *other* is an earlier run of the target, or the one to recover."""
-        ours = other.id == self.run.id and not self.recovering
-        return other.target == self.target.name and not ours
+        return other.id != self.run.id or self.recovering
 
     def _journal(self, run: Run) -> Journal:
         engine = self.engine
@@ -261,14 +271,17 @@ class Attempt:
         """Put on record how the run ended, and give the target back, in one transaction."""
         knowledge = await self.engine.histories.knowledge(self.target.history)
         now = self.engine.clock()
-        async with self.engine.log.writing() as batch:
-            old = await targets.find_to_change(batch.connection, self.target.name)
+
+        async def work(connection: AsyncConnection) -> tuple[None, Sequence[Draft]]:
+            old = await targets.find_to_change(connection, self.target.name)
             new = self._after(old, end, knowledge, now)
-            await self._keep(batch.connection, new, end)
-            await self.engine.leases.release(batch.connection, self.lease)
-            await runs.update(batch.connection, self.run.id, change(end, now))
+            await self._keep(connection, new, end)
+            await self.engine.leases.release(connection, self.lease)
+            await runs.update(connection, self.run.id, change(end, now))
             unwritten = [] if self.began else never_began(self.run, end)
-            await batch.append(*unwritten, *events_of(self.run, end, old, new))
+            return None, (*unwritten, *events_of(self.run, end, old, new))
+
+        await self.engine.log.share(work)
 
     def _after(
         self, old: TargetState | None, end: Ending, knowledge: Knowledge, now: datetime

@@ -173,18 +173,13 @@ class Journal:
         draft = self._draft("step", "succeeded", None, revision)
         self._told.append(replace(draft, data=facts))
         if monotonic() - self._stored_at > PACE.total_seconds():
-            async with self._log.writing() as batch:
-                await batch.append(*self._told)
+            await self._log.record(*self._told)
             self._has_told()
 
     async def tell_failure(self, revision: str, error: LevelheadError) -> None:
         """Tell that a step failed which the intent of the run covers; the run fails with it."""
         end = "interrupted" if _in_doubt(error) else "failed"
-        draft = self._draft("step", end, None, revision)
-        async with self._log.writing() as batch:
-            facts = await _facts_of(batch.connection, error)
-            await batch.append(*self._told, replace(draft, data=facts))
-        self._has_told()
+        await self._end(self._draft("step", end, None, revision), {}, error)
 
     def _has_told(self) -> None:
         """Forget what was told: it is stored."""
@@ -213,12 +208,15 @@ class Journal:
         )
 
     async def _intend(self, draft: Draft, facts: Mapping[str, JSON], sqls: Sequence[str]) -> None:
-        async with self._log.writing() as batch:
-            lease = await self._leases.confirm(batch.connection, self._lease)
-            kept = await statements.keep(batch.connection, sqls)
+        """Store the intent of an act, under the lease."""
+
+        async def work(connection: AsyncConnection) -> tuple[Lease, Sequence[Draft]]:
+            lease = await self._leases.confirm(connection, self._lease)
+            kept = await statements.keep(connection, sqls)
             data = {**facts, "statements": kept} if kept else facts
-            await batch.append(*self._told, replace(draft, data=data))
-        self._lease = lease
+            return lease, (*self._told, replace(draft, data=data))
+
+        self._lease = await self._log.share(work)
         self._has_told()
 
     async def _end(
@@ -228,9 +226,12 @@ class Journal:
         error: BaseException | None = None,
     ) -> None:
         """Store the end of an act. It is a fact, so no lease is asked for."""
-        async with self._log.writing() as batch:
-            told = await _facts_of(batch.connection, error) if error else {}
-            await batch.append(*self._told, replace(draft, data={**facts, **told}))
+
+        async def work(connection: AsyncConnection) -> tuple[None, Sequence[Draft]]:
+            told = await _facts_of(connection, error) if error else {}
+            return None, (*self._told, replace(draft, data={**facts, **told}))
+
+        await self._log.share(work)
         self._has_told()
 
 

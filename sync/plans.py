@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -19,10 +20,14 @@ from sync.plan.compiler import Compiler
 from sync.plan.model import Compilation, Plan, StepClass
 from sync.plan.processes import asked_of
 from sync.plan.route import Route
+from sync.scripts import file_digest
 from sync.settings import History
 from sync.store import plans
 from sync.store.engine import Store
 from sync.store.text import canonical
+
+#: Plans that are kept in memory.
+AT_HAND = 64
 
 
 class Plans:
@@ -32,6 +37,7 @@ class Plans:
         self._compiler = compiler
         self._histories = histories
         self._store = store
+        self._found: dict[str, Compilation] = {}  #: the last ones, so that many targets read one
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def known(self, route: Route) -> Plan | None:
@@ -75,16 +81,25 @@ class Plans:
             "version table": [target.version_table, target.version_table_schema],
             "order": [route.order.verb, route.order.to],
             "heads": sorted(route.heads),
-            "libraries": [version("alembic"), version("sqlalchemy")],
+            "libraries": libraries(),
         }
         return hashlib.sha256(canonical(facts).encode()).hexdigest()
 
     async def _recalled(self, history: History, key: str) -> Plan | None:
-        async with self._store.reading() as connection:
-            found = await plans.recall(connection, key)
+        if (found := self._found.get(key)) is None:
+            async with self._store.reading() as connection:
+                found = await plans.recall(connection, key)
         if found is None or await asyncio.to_thread(changed, history, found.sources):
             return None
+        self._hold(key, found)
         return found.plan
+
+    def _hold(self, key: str, found: Compilation) -> None:
+        """Keep the newest plans at hand."""
+        self._found.pop(key, None)
+        self._found[key] = found
+        for oldest in list(self._found)[:-AT_HAND]:
+            del self._found[oldest]
 
     async def _keep(self, key: str, found: Compilation) -> None:
         """Keep nothing."""
@@ -122,9 +137,15 @@ def changed(history: History, sources: Mapping[str, str]) -> bool:
 def digest_of(file: Path) -> str | None:
     """Return the sha256 of *file*; None where it cannot be read."""
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return file_digest(file)
     except OSError:
         return None
+
+
+@cache
+def libraries() -> tuple[str, ...]:
+    """Return the versions of what turns scripts into SQL."""
+    return (version("alembic"), version("sqlalchemy"))
 
 
 def compiled(plan: Plan) -> Draft:

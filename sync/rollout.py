@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -29,7 +30,8 @@ class Rollouts:
         A target with a run under way contributes that run where it does the same thing.
         """
         rollout = await self._begun(order, actor)
-        found = [await self._run(rollout, target, objection) for target in chosen]
+        asked = (self._run(rollout, target, objection) for target in chosen)
+        found = await asyncio.gather(*asked)
         return replace(
             rollout,
             runs=tuple(each for each in found if isinstance(each, Run)),

@@ -16,7 +16,7 @@ from sync.attempt import Attempt
 from sync.delay import Delays
 from sync.endings import about, requested
 from sync.engine import Engine
-from sync.errors import TargetHeldError
+from sync.errors import RunError, TargetHeldError
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.lease import Lease, Occupied
@@ -50,17 +50,24 @@ class Runs:
             TargetHeldError: *objection* has one, where the target stands at this moment.
         """
         run = self._new_run(target, order, rollout, actor)
-        async with self._engine.log.writing() as batch:
-            state = await targets.find_to_change(batch.connection, target.name)
-            lease = await self._lease(batch.connection, target, run)
+
+        async def work(connection: AsyncConnection) -> tuple[Lease | Run | RunError, list[Draft]]:
+            state = await targets.find_to_change(connection, target.name)
+            lease = await self._lease(connection, target, run)
             if isinstance(lease, Occupied):
-                return await runs.find(batch.connection, lease.run) or run
+                return await runs.find(connection, lease.run) or run, []
             if refused := objection(target, order, state):
-                raise refused
-            await runs.insert(batch.connection, run)
-            held = await self._hold(batch.connection, run, state)
-            await batch.append(requested(run), *held)
-        attempt = self._attempt(run, target, lease)
+                await self._engine.leases.release(connection, lease)
+                return refused, []
+            await runs.insert(connection, run)
+            return lease, [requested(run), *await self._hold(connection, run, state)]
+
+        found = await self._engine.log.share(work)
+        if isinstance(found, RunError):
+            raise found
+        if isinstance(found, Run):
+            return found
+        attempt = self._attempt(run, target, found)
         self._start(run.id, attempt.carry_out())
         return run
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
+
+#: Nanoseconds after which a file that was written again has another time, on any file system.
+GRAIN = 2 * 10**9
 
 
 def digest_of(locations: Iterable[str]) -> str:
@@ -16,10 +22,27 @@ def digest_of(locations: Iterable[str]) -> str:
     found = hashlib.sha256()
     for location in map(Path, locations):
         for file in scripts(location):
-            content = hashlib.sha256(file.read_bytes()).hexdigest()
             name = file.relative_to(location.parent).as_posix()
-            found.update(f"{name} {content}\n".encode())
+            found.update(f"{name} {file_digest(file)}\n".encode())
     return found.hexdigest()
+
+
+def file_digest(file: Path) -> str:
+    """Return the sha256 of a file, which is read only if it may have changed since the last time.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    seen = file.stat()
+    if time.time_ns() - max(seen.st_mtime_ns, seen.st_ctime_ns) < GRAIN:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    return _digest(os.fspath(file), seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+
+
+@lru_cache(maxsize=10_000)
+def _digest(file: str, *_: int) -> str:
+    """Return the sha256 of a file that is known by what the file system says of it."""
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def scripts(location: Path) -> list[Path]:

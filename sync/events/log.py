@@ -14,6 +14,7 @@ from sync.errors import ChainBrokenError, ControlDatabaseError
 from sync.events import intents
 from sync.events.chain import GENESIS, Draft, Event, Head, seal, verify
 from sync.events.kinds import Kind
+from sync.events.sharing import Sharing, T, Work
 from sync.model import EventQuery
 from sync.store.engine import Store
 from sync.store.tables import chain_head, events
@@ -55,6 +56,11 @@ class EventLog:
         self.store = store
         self._clock = clock
         self.new_id = new_id
+        self._sharing = Sharing(self.writing)
+
+    async def share(self, work: Work[T]) -> T:
+        """Do *work* in a transaction that others share; see `Sharing.write`."""
+        return await self._sharing.write(work)
 
     async def append(
         self,

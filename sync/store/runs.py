@@ -126,6 +126,13 @@ async def open_runs(connection: AsyncConnection) -> tuple[Run, ...]:
     return tuple(map(run_from, found))
 
 
+async def open_runs_of(connection: AsyncConnection, target: str) -> tuple[Run, ...]:
+    """Return the runs on *target* whose end is not known, oldest first."""
+    wanted = select(runs).where(runs.c.target == target, runs.c.state.in_(OPEN))
+    found = await connection.execute(wanted.order_by(runs.c.requested_at, runs.c.id))
+    return tuple(map(run_from, found))
+
+
 async def last_runs(connection: AsyncConnection) -> Mapping[str, str]:
     """Return target name -> id of its newest run, for each target that has one."""
     return {row.target: row.id for row in await connection.execute(_LAST)}
