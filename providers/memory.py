@@ -23,12 +23,14 @@ from providers.errors import (
     AccessDeniedError,
     ConnectError,
     ConnectionLostError,
+    ContentionError,
     LockBusyError,
     StampConflictError,
     StartingError,
     StatementError,
 )
-from providers.types import BASE, Heads, Outcome, Receipt, Statement, Target
+from providers.snapshot import snapshot_of
+from providers.types import BASE, Heads, Outcome, Receipt, Snapshot, Statement, Target
 
 #: How the URLs of shadows begin.
 _SHADOW = "memory://shadow/"
@@ -45,6 +47,7 @@ class Where(StrEnum):
     EXECUTE = "execute"
     STAMP = "stamp"
     APPLY = "apply"
+    FINGERPRINT = "fingerprint"  #: and snapshot
 
 
 class What(StrEnum):
@@ -55,6 +58,7 @@ class What(StrEnum):
     DENY = "deny"  #: `AccessDeniedError`
     BUSY = "busy"  #: `LockBusyError` after the whole wait
     FAIL = "fail"  #: `StatementError`; no effect
+    CONTEND = "contend"  #: `ContentionError`; no effect
     LOSE = "lose"  #: the session dies before anything happened
     LOSE_REPLY = "lose-reply"  #: the session dies when it was done
     HANG = "hang"  #: nothing happens until the session is cut, or the caller gives up
@@ -154,7 +158,7 @@ async def _fail_to_open(database: MemoryDatabase, target: Target) -> None:
 
 
 class MemorySession(Session):
-    """A session on a database in memory; also `Transactional`."""
+    """A session on a database in memory; also `Transactional` and `Fingerprinting`."""
 
     def __init__(self, database: MemoryDatabase, target: Target) -> None:
         self._database = database
@@ -198,8 +202,7 @@ class MemorySession(Session):
         """Take *statement* down and carry it out; see `Session.execute`."""
         started = monotonic()
         fault = await self._begin(Where.EXECUTE, statement.sql, ticket)
-        if fault is What.FAIL:
-            raise self._refused(statement, "XX000", "it was told to fail", ticket)
+        self._refuse(fault, statement, ticket)
         self._database.tables = self._after(statement, self._database.tables, ticket)
         self._database.statements.append(statement.sql)
         self._database.tickets.add(ticket)
@@ -214,8 +217,7 @@ class MemorySession(Session):
     async def stamp(self, *, before: Heads, after: Heads) -> None:
         """Replace *before* by *after*; see `Session.stamp`."""
         fault = await self._begin(Where.STAMP)
-        if fault is What.FAIL:
-            raise StatementError("it was told to fail", target=self._target.name, code="XX000")
+        self._refuse(fault)
         self._guard(before)
         self._database.versions[self._version_table] = after
         self._end(fault)
@@ -224,8 +226,7 @@ class MemorySession(Session):
         """Run *block* in one transaction; see `Transactional.apply`."""
         fault = await self._begin(Where.APPLY, "\n".join(part.sql for part in block))
         self._guard(before)
-        if fault is What.FAIL:
-            raise self._refused(block[-1], "XX000", "it was told to fail")
+        self._refuse(fault, block[-1] if block else None)
         tables = self._database.tables
         for statement in block:
             tables = self._after(statement, tables)
@@ -233,6 +234,17 @@ class MemorySession(Session):
         self._database.statements.extend(part.sql for part in block)
         self._database.versions[self._version_table] = after
         self._end(fault)
+
+    async def fingerprint(self) -> str:
+        """Return a hash of the tables; see `Fingerprinting.fingerprint`."""
+        return (await self.snapshot()).fingerprint
+
+    async def snapshot(self) -> Snapshot:
+        """Return the tables; see `Fingerprinting.snapshot`."""
+        await self._begin(Where.FINGERPRINT)
+        own = f"{self._schema}." if self._target.schema else ""
+        names = [name for name in self._database.tables if name.startswith(own)]
+        return snapshot_of({f"table {name.removeprefix(own)}": "permanent" for name in names})
 
     async def _begin(self, where: Where, sql: str = "", ticket: str | None = None) -> What | None:
         """Let other tasks run, and return what is to go wrong with this call."""
@@ -245,6 +257,19 @@ class MemorySession(Session):
         if self._dead.is_set():
             raise self._lost(ticket)
         return fault
+
+    def _refuse(
+        self, fault: What | None, statement: Statement | None = None, ticket: str | None = None
+    ) -> None:
+        """Raise what a fault says about a statement; None: it is our own."""
+        sql = statement.sql if statement else None
+        name = self._target.name
+        if fault is What.CONTEND:
+            reason = "another session was in the way"
+            raise ContentionError(reason, target=name, ticket=ticket, code="55P03", sql=sql)
+        if fault is What.FAIL:
+            reason = "it was told to fail"
+            raise StatementError(reason, target=name, ticket=ticket, code="XX000", sql=sql)
 
     def _end(self, fault: What | None, ticket: str | None = None) -> None:
         if fault is What.LOSE_REPLY:

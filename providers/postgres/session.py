@@ -13,20 +13,30 @@ from asyncpg import exceptions as pg
 from providers.base import Session
 from providers.errors import ProviderError, StampConflictError, StatementError
 from providers.postgres.errors import DRIVER_ERRORS, reading, sending
-from providers.postgres.indexes import IndexState, concurrent_index, index_state
+from providers.postgres.fingerprint import read_fingerprint, read_snapshot
+from providers.postgres.indexes import (
+    IndexState,
+    concurrent_index,
+    dropped_index,
+    index_state,
+    is_created,
+    is_dropped,
+    left_invalid,
+    removal,
+)
 from providers.postgres.lock import held
 from providers.postgres.sql import version_table
 from providers.postgres.versions import (
     CONFLICT,
-    NO_LIMITS,
     NOT_KEPT,
     found_heads,
     guard,
+    lifted_limits,
     limits,
     local_limits,
     transaction,
 )
-from providers.types import BASE, Heads, Outcome, Receipt, Statement, Target
+from providers.types import BASE, Heads, Outcome, Receipt, Snapshot, Statement, Target
 
 _IS_RUNNING = """
     SELECT EXISTS (SELECT FROM pg_stat_activity
@@ -36,10 +46,11 @@ _IS_RUNNING = """
 
 
 class PostgresSession(Session):
-    """A session on one Postgres database; also `Transactional`.
+    """A session on one Postgres database; also `Transactional`, `Repairing`, `Fingerprinting`.
 
-    Between calls no transaction is open, and no timeout of the target's is in force:
-    those are for migrations, not for reading heads and polling the lock.
+    Between calls no transaction is open, and no timeout of the target's is in force: those
+    are for migrations, not for reading heads and polling the lock. What a script sets for its
+    session holds until the session is closed.
     """
 
     def __init__(self, connection: Connection, target: Target) -> None:
@@ -66,8 +77,8 @@ class PostgresSession(Session):
     async def execute(self, statement: Statement, *, ticket: str) -> Receipt:
         """Send *statement* once, outside a transaction; see `Session.execute`.
 
-        CREATE INDEX CONCURRENTLY is the exception to "no effect": where it failed and
-        left an INVALID index behind, the error says so.
+        What runs CONCURRENTLY is the exception to "no effect": where it failed and left an
+        INVALID index behind, the error says so; see `remains`.
         """
         try:
             return await self._send(statement, ticket)
@@ -79,19 +90,26 @@ class PostgresSession(Session):
         """Tell what became of *statement*; see `Session.resolve`.
 
         UNKNOWN where it still runs: ask again later, or under the lock, which the
-        session that runs it would hold. Otherwise Postgres can tell for CREATE INDEX
-        CONCURRENTLY alone, and only where the index is missing or would be tolerated.
+        session that runs it would hold. Otherwise Postgres can tell for CREATE and DROP INDEX
+        CONCURRENTLY alone, and not always.
         """
-        index = concurrent_index(statement.sql)
         with reading(self._target.name):
-            running = await self._connection.fetchval(_IS_RUNNING, _mark(ticket))
-            if running or index is None:
+            if await self._connection.fetchval(_IS_RUNNING, _mark(ticket)):
                 return Outcome.UNKNOWN
-            state = await index_state(self._connection, index)
-        if state is IndexState.MISSING:
-            return Outcome.ABSENT
-        certain = state is IndexState.VALID and index.tolerant
-        return Outcome.APPLIED if certain else Outcome.UNKNOWN
+            if created := concurrent_index(statement.sql):
+                return await is_created(self._connection, created)
+            if dropped := dropped_index(statement.sql):
+                return await is_dropped(self._connection, dropped)
+        return Outcome.UNKNOWN
+
+    async def remains(self, statement: Statement) -> tuple[Statement, ...]:
+        """Return what drops the INVALID index that *statement* left; see `Repairing.remains`."""
+        index = concurrent_index(statement.sql)
+        if index is None:
+            return ()
+        with reading(self._target.name):
+            sql = await removal(self._connection, index)
+        return () if sql is None else (Statement(sql, transactional=False),)
 
     async def stamp(self, *, before: Heads, after: Heads) -> None:
         """Replace *before* by *after*; see `Session.stamp`."""
@@ -104,6 +122,29 @@ class PostgresSession(Session):
         except StatementError as error:
             named = await self._named(error, block, before)
             raise named from error.__cause__
+
+    async def fingerprint(self) -> str:
+        """Return a hash of the live schema; see `Fingerprinting.fingerprint`.
+
+        What is hashed `providers.postgres.fingerprint` says. It depends on the server's major
+        version, as that says how an expression is written.
+
+        Raises:
+            StatementError: A table was locked for longer than the target's `lock_timeout`.
+            ConnectionLostError: The session died; nothing was changed.
+        """
+        with reading(self._target.name):
+            return await read_fingerprint(self._connection, self._target)
+
+    async def snapshot(self) -> Snapshot:
+        """Return the live schema, object by object; see `Fingerprinting.snapshot`.
+
+        Raises:
+            StatementError: A table was locked for longer than the target's `lock_timeout`.
+            ConnectionLostError: The session died; nothing was changed.
+        """
+        with reading(self._target.name):
+            return await read_snapshot(self._connection, self._target)
 
     async def _send(self, statement: Statement, ticket: str) -> Receipt:
         with sending(self._target.name, ticket=ticket, sql=statement.sql):
@@ -124,16 +165,22 @@ class PostgresSession(Session):
 
     async def _lift_limits(self) -> None:
         with suppress(*DRIVER_ERRORS):  # a dead session shows at its next use
-            await self._connection.execute(NO_LIMITS)
+            await self._connection.execute(lifted_limits(self._target))
 
     async def _mention_remains(self, error: StatementError, statement: Statement) -> None:
+        with suppress(ProviderError), reading(self._target.name):
+            if hint := await self._remains_of(statement):
+                error.args = (f"{error}; {hint}",)
+
+    async def _remains_of(self, statement: Statement) -> str:
+        """Say what a failed *statement* left behind; nothing where there is nothing."""
         index = concurrent_index(statement.sql)
         if index is None:
-            return
-        with suppress(ProviderError), reading(self._target.name):
-            if await index_state(self._connection, index) is IndexState.INVALID:
-                hint = f"drop the INVALID index {index.name} before you try again"
-                error.args = (f"{error}; {hint}",)
+            names = ", ".join(await left_invalid(self._connection, statement.sql))
+            return f"these indexes are INVALID now: {names}; drop what it left" if names else ""
+        if await index_state(self._connection, index) is not IndexState.INVALID:
+            return ""
+        return f"it left the INVALID index {index.name} behind, which the next try drops first"
 
     async def _commit(self, block: Sequence[Statement], before: Heads, after: Heads) -> None:
         message = transaction(self._target, block, before, after)

@@ -28,3 +28,6 @@ without_exclusion = _having([name for name, kind in ADAPTERS.items() if not kind
 
 #: For tests of `Transactional`.
 needs_rollback = _having([name for name, kind in ADAPTERS.items() if kind.rolls_back])
+
+#: For tests of `Fingerprinting`.
+needs_fingerprints = _having([name for name, kind in ADAPTERS.items() if kind.fingerprints])

@@ -1,7 +1,8 @@
 """One fixture, `adapter`: every test of the suite runs once for each kind of database.
 
 Where the contract leaves it to a database whether it has an ability, a test names the ability
-that it needs: `@needs_exclusion`, `@needs_rollback`. So it runs where the ability is.
+that it needs: `@needs_exclusion`, `@needs_rollback`, `@needs_fingerprints`. So it runs where the
+ability is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from providers.base import Session, Transactional
+from providers.base import Fingerprinting, Session, Transactional
 from providers.databricks.warehouse import Warehouse, warehouse_process
 from tests.conformance.abilities import ADAPTERS
 from tests.conformance.adapters import Adapter, MemoryAdapter, PostgresAdapter
@@ -70,4 +71,11 @@ async def session(adapter: Adapter) -> AsyncIterator[Session]:
 def transactional(session: Session) -> Transactional:
     """Give the same session, as one whose DDL rolls back."""
     assert isinstance(session, Transactional)
+    return session
+
+
+@pytest.fixture
+def fingerprinting(session: Session) -> Fingerprinting:
+    """Give the same session, as one whose drift can be seen."""
+    assert isinstance(session, Fingerprinting)
     return session

@@ -25,6 +25,7 @@ class DatabricksAdapter(Adapter):
 
     excludes: ClassVar[bool] = False
     rolls_back: ClassVar[bool] = False
+    fingerprints: ClassVar[bool] = False
     place: ClassVar[str | None] = None
 
     odd_name = "Odd-`name`"
