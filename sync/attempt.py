@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.base import Session
-from providers.errors import LevelheadError, ProviderError, StampConflictError, StartingError
+from providers.errors import LevelheadError, StampConflictError, StartingError
 from providers.types import Heads, Target
 from sync import executor
 from sync.delay import Delays
@@ -232,7 +232,7 @@ class Attempt:
         try:
             async with self.engine.providers.open(self.target) as session:
                 return await session.heads()
-        except ProviderError:
+        except LevelheadError:
             return None
 
     @asynccontextmanager

@@ -15,6 +15,7 @@ from providers.errors import (
     LockBusyError,
     StampConflictError,
     StartingError,
+    UnknownDialectError,
 )
 from providers.types import Heads, Target
 from sync.errors import (
@@ -45,7 +46,14 @@ UNFINISHED = (
 )
 
 #: After these the clock tries again by itself, later and later.
-PASSING = (ConnectError, LockBusyError, AccessDeniedError, StampConflictError, *UNFINISHED)
+PASSING = (
+    ConnectError,
+    LockBusyError,
+    AccessDeniedError,
+    StampConflictError,
+    UnknownDialectError,  # somebody may install the driver
+    *UNFINISHED,
+)
 
 
 @dataclass(frozen=True, slots=True)

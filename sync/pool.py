@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from providers.base import Provider, Session
+from providers.errors import UnknownDialectError
 from providers.registry import known_providers, load_provider
 from providers.types import Target
 
@@ -26,7 +27,10 @@ class Providers:
         Raises:
             UnknownDialectError: There is no provider for it, or its driver is missing.
         """
-        provider = await self.of(target.dialect)
+        try:
+            provider = await self.of(target.dialect)
+        except UnknownDialectError as error:
+            raise UnknownDialectError(f"{target.name}: {error}") from error
         async with provider.open(target) as session:
             yield session
 

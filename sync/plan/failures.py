@@ -51,7 +51,10 @@ def moved(said: Mapping[str, Any], target: str) -> LevelheadError:
 
 def lost(said: Mapping[str, Any], target: str) -> LevelheadError:
     """The runner's connection broke."""
-    return ConnectionLostError(f"connection lost ({said['error']})", target=target)
+    return ConnectionLostError(
+        f"connection lost ({said['error']}); sync again: that looks at how far this run came",
+        target=target,
+    )
 
 
 def denied(said: Mapping[str, Any], target: str) -> LevelheadError:

@@ -22,6 +22,9 @@ pytest_plugins = ["tests.support.warehouse"]
 
 SECRET = "dapi-hunter2-and-more"  # noqa: S105 - a token that opens nothing
 
+#: How a run ends whose statement nobody saw the end of.
+BROKE = "eu: connection lost ("
+
 #: Statements that change nothing but the session.
 READS = ("SELECT", "DESCRIBE", "USE", "SET")
 
@@ -134,7 +137,7 @@ async def test_a_token_that_expires_in_mid_run(site: Site) -> None:
     site.warehouse.control.add(Fault(FaultKind.EXPIRED_TOKEN))
     async with asyncio.timeout(PATIENCE):
         out, err = await process.communicate()
-    site.one_line(Said(process.returncode or 0, out.decode(), err.decode()), 3, "eu: ")
+    site.one_line(Said(process.returncode or 0, out.decode(), err.decode()), 3, BROKE, "sync again")
     assert out.decode().splitlines() == ["eu: 3 steps", "eu: a1 (1/3)"]
     await site.is_unreachable("wrong token", "may have expired")
     site.warehouse.control.clear()  # as a new token would; what it kept waiting goes on, too
@@ -167,7 +170,7 @@ async def test_503_for_a_moment(site: Site) -> None:
 async def test_a_cut_in_mid_statement(site: Site) -> None:
     """A statement that took effect unseen is found by looking, and not sent again."""
     site.warehouse.control.add(Fault(FaultKind.CUT_AFTER, matching="t_b2", times=1))
-    await site.fails(3, "eu: ")
+    await site.fails(3, BROKE, "sync again")
     assert site.ends("TABLE t_b2") == ["FINISHED"]
     said = await site.comes_to_head()
     assert said.out.splitlines()[:2] == ["eu: 2 steps", "eu: b2 (1/2)"]
@@ -177,7 +180,7 @@ async def test_a_cut_in_mid_statement(site: Site) -> None:
 async def test_a_statement_that_nobody_knows_of(site: Site, kind: FaultKind) -> None:
     """Where the warehouse shows nothing of a statement a person looks, and `settle` says it."""
     site.warehouse.control.add(Fault(kind, matching="t_b2", times=1))
-    await site.fails(3, "eu: ")
+    await site.fails(3, BROKE, "sync again")
     said = await site.fails(
         5, "eu: nobody can tell whether statement", "of revision b2 took effect"
     )
@@ -242,6 +245,9 @@ async def test_the_extra_is_not_installed(site: Site) -> None:
         said = await without.run(*command.split())
         (line,) = [line for line in said.out.splitlines() if remedy in line]
         assert (said.code, said.err, "eu" in line.split()) == (code, "", True)
+    site.one_line(await without.run("sync"), 2, f"eu: {remedy}")
+    status = await without.run("status")
+    assert (status.code, remedy in status.out) == (1, True)
 
 
 def without_databricks(site: Site) -> Project:

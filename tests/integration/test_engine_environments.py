@@ -230,3 +230,14 @@ async def test_a_history_that_cannot_be_loaded_is_on_record_once(
             await runtime.graph("app")
         scripts.add("a1", "pass", after=None)
         assert [run.after for run in await swept(runtime)] == [at("a2")]
+
+
+async def test_a_connection_that_env_py_does_not_get(scripts: Scripts, url: str) -> None:
+    """That env.py cannot connect is no mistake in a script: the clock tries again by itself."""
+    scripts.write_env(CONFIGURE.format(url='"postgresql+psycopg://127.0.0.1:1/d"', options=""))
+    scripts.add_tables("a1")
+    async with opened_runtime(settings_for(scripts, [url])) as runtime:
+        assert [(run.state, run.error) for run in await swept(runtime)] == [
+            (RunState.FAILED, "db-1: OperationalError while env.py connected; try again")
+        ]
+        assert (await status(runtime)).retry_at is not None

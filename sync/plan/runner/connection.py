@@ -75,5 +75,10 @@ def connect(engine: Engine) -> Connection:
     try:
         return engine.connect()
     except DBAPIError as error:
-        origin = error.orig.__cause__ or error.orig if error.orig else error
-        raise UnreachableError(f"{type(origin).__name__} while the runner connected") from error
+        raise unreachable(error, "the runner") from error
+
+
+def unreachable(error: DBAPIError, who: str) -> UnreachableError:
+    """Return what it means that *who* could not connect; the driver's text may hold anything."""
+    origin = error.orig.__cause__ or error.orig if error.orig else error
+    return UnreachableError(f"{type(origin).__name__} while {who} connected; try again")

@@ -18,8 +18,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
-from .connection import is_ours
+from .connection import is_ours, unreachable
 from .errors import RefusedError
 from .extension import connect_with, loaded, refuse_while
 from .history import Step
@@ -39,6 +40,7 @@ class Environment(ABC):
         self.script = script
         self.extension: ModuleType | None = None
         self.aside: list[str] = []  #: what env.py has sent on connections of its own
+        self.connected = False  #: on our own connection
         self.ended = False
 
     def run(self) -> dict[str, Any]:
@@ -57,10 +59,29 @@ class Environment(ABC):
             original = MigrationContext.configure
             MigrationContext.configure = self.substitute(original)  # type: ignore[method-assign]
             self.lend()
-            self.script.run_env()
+            self.run_env()
         if not self.ended:
             raise RefusedError("env.py ended without calling context.run_migrations()")
         return self.answer()
+
+    def run_env(self) -> None:
+        """Run env.py; that a connection of its own does not come about is no mistake in it.
+
+        Raises:
+            UnreachableError: The database refused it, or could not be reached.
+        """
+        try:
+            self.script.run_env()
+        except DBAPIError as error:
+            if not self.connected and error.statement is None:
+                raise unreachable(error, "env.py") from error
+            raise
+
+    def ours(self, given: Connection | None) -> Connection:
+        """Return our connection, and remember that there is one."""
+        connection = self.prepared(given)
+        self.connected = True
+        return connection
 
     @abstractmethod
     def in_step(self) -> bool:
@@ -90,7 +111,7 @@ class Environment(ABC):
         """Put our connection where env.py looks for one: an attribute ``{connection}``."""
         for name, value in self.request["attributes"].items():
             if value == "{connection}":
-                self.config.attributes[name] = self.prepared(None)
+                self.config.attributes[name] = self.ours(None)
 
     def substitute(self, original: Any) -> Any:  # noqa: ANN401 - a bound classmethod of Alembic
         """Return a ``MigrationContext.configure`` that works on our connection."""
@@ -104,7 +125,7 @@ class Environment(ABC):
         ) -> MigrationContext:
             options = {**(opts or {}), "as_sql": False, "transaction_per_migration": True}
             self.check_options(options)
-            ours = translated(self.prepared(connection), connection)
+            ours = translated(self.ours(connection), connection)
             told = options.get("on_version_apply") or ()
             options["on_version_apply"] = (*told, self.note_stamp)
             context: MigrationContext = original(
