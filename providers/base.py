@@ -146,6 +146,25 @@ class Transactional(Protocol):
 
 
 @runtime_checkable
+class Repairing(Protocol):
+    """Optional ability of a session: to take away what a statement left behind that failed.
+
+    Where a statement can fail half-way although nothing of it took effect.
+    """
+
+    async def remains(self, statement: Statement) -> tuple[Statement, ...]:
+        """Return what has to be sent before *statement*, of which an earlier try has failed.
+
+        Empty where nothing is left. Only ask it of a statement that was sent here: nobody can
+        tell its remains from those of somebody else.
+
+        Raises:
+            ConnectionLostError: The session died; nothing was changed.
+        """
+        ...
+
+
+@runtime_checkable
 class Fingerprinting(Protocol):
     """Optional ability of a session: drift can be seen."""
 

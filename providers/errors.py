@@ -11,6 +11,7 @@ LevelheadError
     AccessDeniedError          credentials or privileges: trying again cannot help
     LockBusyError              somebody else is migrating: try again later
     StatementError             the database said no: the statement had no effect
+      ContentionError          another session was in the way: apply the transaction again
     ConnectionLostError        the database said nothing: resolve before going on
     StampConflictError         the version table moved: look at the target's status
   PlanError, RunError, AuditError     in sync.errors
@@ -96,6 +97,14 @@ class StatementError(ProviderError):
         self.code = code  #: SQLSTATE; None where the database gave none
         self.sql = sql  #: the statement that failed; None where it is not known
         self.objects = MappingProxyType(dict(objects or {}))  #: table, column, constraint...
+
+
+class ContentionError(StatementError):
+    """Another session was in the way, so nothing happened. The same may succeed a moment later.
+
+    A lock that was not free in time, a deadlock, or a transaction that could not be put into
+    an order with another one: the statement itself is not at fault.
+    """
 
 
 class ConnectionLostError(ProviderError):

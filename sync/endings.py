@@ -11,6 +11,7 @@ from providers.errors import (
     AccessDeniedError,
     ConnectError,
     ConnectionLostError,
+    ContentionError,
     LevelheadError,
     LockBusyError,
     StampConflictError,
@@ -51,6 +52,7 @@ PASSING = (
     LockBusyError,
     AccessDeniedError,
     StampConflictError,
+    ContentionError,
     UnknownDialectError,  # somebody may install the driver
     *UNFINISHED,
 )

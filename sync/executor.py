@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from providers.base import Session
@@ -19,7 +19,8 @@ from sync.live import accompany, begun
 from sync.plan.canonical import plain
 from sync.plan.conversation import Conversation
 from sync.plan.model import Plan, Step, StepClass
-from sync.replay import is_replayed, replay
+from sync.replay import is_replayed, remains, repair, replay
+from sync.retries import Retries
 from sync.visit import Visit
 
 #: Is told the plan of a run before anything of it is done.
@@ -37,6 +38,7 @@ class Executor:
     visit: Visit
     journal: Journal
     runner: Runner
+    retries: Retries = field(default_factory=Retries)
 
     async def carry_out(self, begin: Begin) -> Heads:
         """Bring the target from where the plan begins to where it ends; return the heads there.
@@ -47,7 +49,7 @@ class Executor:
             LevelheadError: A step failed; the steps before it stand.
         """
         async with AsyncExitStack() as stack:
-            end = end_of_live(self.plan.steps, 0)
+            end = await self._live_ahead()
             talk = await stack.enter_async_context(self._begun(slice(0, end))) if end else None
             await begin(self.plan)
             async with self.journal.action("run", **facts_of(self.plan)) as action:
@@ -57,6 +59,13 @@ class Executor:
                 await self._go_on(end)
                 action.note(heads=sorted(self.plan.after))
         return self.plan.after
+
+    async def _live_ahead(self) -> int:
+        """Return how many live steps come first; none where something is to be repaired first."""
+        end = end_of_live(self.plan.steps, 0)
+        if end and await remains(self.plan.steps[0], await self.visit.session(), self.journal):
+            return 0
+        return end
 
     async def _go_on(self, done: int) -> None:
         """Carry out all steps that follow on the first *done*."""
@@ -71,8 +80,9 @@ class Executor:
     async def _advance(self, session: Session, done: int) -> int:
         """Carry out what comes next: a replay, or live steps; return how many are done then."""
         step = self.plan.steps[done]
+        await repair(step, session, self.journal)
         if step.kind is not StepClass.LIVE and await is_replayed(step, session, self.journal):
-            await replay(step, session, self.journal)
+            await replay(step, session, self.journal, self.retries)
             return done + 1
         end = max(done + 1, end_of_live(self.plan.steps, done))
         async with self._begun(slice(done, end)) as talk:

@@ -18,7 +18,12 @@ from typing import Any, cast
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from providers.errors import ConnectionLostError, LevelheadError, StatementError
+from providers.errors import (
+    ConnectionLostError,
+    ContentionError,
+    LevelheadError,
+    StatementError,
+)
 from providers.types import Heads, Outcome
 from sync.errors import AuditError, RunnerLostError
 from sync.events.chain import JSON, Draft, Event
@@ -27,7 +32,7 @@ from sync.events.log import EventLog, event_from
 from sync.lease import Lease, Leases
 from sync.model import EventQuery, Run
 from sync.plan.conversation import Sent
-from sync.resume import made_final
+from sync.resume import Standing, standing_of
 from sync.store import statements
 from sync.store.engine import Store
 from sync.store.tables import events, intents
@@ -181,6 +186,24 @@ class Journal:
         end = "interrupted" if _in_doubt(error) else "failed"
         await self._end(self._draft("step", end, None, revision), {}, error)
 
+    async def tell_retry(
+        self, revision: str, error: ContentionError, number: int, pause: timedelta
+    ) -> None:
+        """Tell that a transaction of a step is applied again after *pause*.
+
+        Raises:
+            LeaseLostError: Another service holds the target; it must not be applied again.
+            ControlDatabaseError: Nothing was stored; it must not either.
+        """
+        draft = self._draft("step", "retried", None, revision)
+        async with self._log.writing() as batch:
+            lease = await self._leases.confirm(batch.connection, self._lease)
+            told = await _facts_of(batch.connection, error)
+            facts = {**told, "number": number, "pause": round(pause.total_seconds(), 3)}
+            await batch.append(*self._told, replace(draft, data=facts))
+        self._lease = lease
+        self._has_told()
+
     def _has_told(self) -> None:
         """Forget what was told: it is stored."""
         self._told, self._stored_at = [], monotonic()
@@ -190,11 +213,24 @@ class Journal:
 
         Empty where the step was never begun, reached its end, or was settled by a person.
         """
+        return (await self._standing(revision, after)).prefix()
+
+    async def tried(self, revision: str, after: Heads) -> tuple[str, ...]:
+        """Return the texts that earlier runs sent for a step that leads to *after*, in vain.
+
+        Of some nobody has seen the end. Empty where `applied` is empty for want of a step.
+        """
+        digests = (await self._standing(revision, after)).tried()
+        async with self._store.reading() as connection:
+            texts = await statements.texts(connection, digests)
+        return tuple(texts[digest] for digest in digests)
+
+    async def _standing(self, revision: str, after: Heads) -> Standing:
         target = self._run.target
         stamps = EventQuery(target=target, kind=Kind.STAMP_SUCCEEDED, limit=EVERY)
         last = max((event.sequence for event in await self._log.page(stamps)), default=0)
         told = EventQuery(target=target, revision=revision, after=last, limit=EVERY)
-        return made_final(await self._log.page(told), after)
+        return standing_of(await self._log.page(told), after)
 
     def _draft(self, noun: str, end: str, ticket: str | None, revision: str | None) -> Draft:
         return Draft(

@@ -8,6 +8,7 @@ meaning        opening               reading                sending
 =============  ====================  =====================  ===================
 REFUSED        ConnectError          StatementError         StatementError
 STARTING       StartingError         StatementError         StatementError
+CONTENDED      ConnectError          ContentionError        ContentionError
 DENIED         AccessDeniedError     AccessDeniedError      StatementError
 UNUSABLE       AccessDeniedError     ConnectionLostError    ConnectionLostError
 LOST           ConnectError          ConnectionLostError    ConnectionLostError
@@ -32,6 +33,7 @@ from providers.errors import (
     AccessDeniedError,
     ConnectError,
     ConnectionLostError,
+    ContentionError,
     ProviderError,
     StartingError,
     StatementError,
@@ -45,6 +47,7 @@ class Meaning(Enum):
 
     REFUSED = auto()  #: the server said no; the session stands
     STARTING = auto()  #: the server said that it takes nobody yet
+    CONTENDED = auto()  #: the server said no, for another session was in the way
     DENIED = auto()  #: the server said no, for want of credentials or of a privilege
     UNUSABLE = auto()  #: the connection settings make no sense
     LOST = auto()  #: the session is gone
@@ -60,6 +63,7 @@ class Rule:
 
 
 _REFUSED, _DENIED = Rule(Meaning.REFUSED), Rule(Meaning.DENIED)
+_CONTENDED = Rule(Meaning.CONTENDED)
 _LOST, _IN_DOUBT = Rule(Meaning.LOST), Rule(Meaning.IN_DOUBT)
 _UNREACHABLE = Rule(
     Meaning.LOST,
@@ -119,6 +123,8 @@ RULES: Mapping[type[BaseException], Rule] = {
     ),
     pg.InvalidSchemaNameError: _REFUSED,
     pg.TransactionRollbackError: _REFUSED,
+    pg.SerializationError: _CONTENDED,
+    pg.DeadlockDetectedError: _CONTENDED,
     pg.StatementCompletionUnknownError: _IN_DOUBT,
     pg.SyntaxOrAccessError: _REFUSED,
     pg.InsufficientPrivilegeError: Rule(
@@ -132,6 +138,7 @@ RULES: Mapping[type[BaseException], Rule] = {
     ),
     pg.ProgramLimitExceededError: _REFUSED,
     pg.ObjectNotInPrerequisiteStateError: _REFUSED,
+    pg.LockNotAvailableError: _CONTENDED,
     pg.OperatorInterventionError: _REFUSED,
     pg.CannotConnectNowError: Rule(
         Meaning.STARTING, "{server} does not take connections yet ({said}); try again shortly"
@@ -183,7 +190,7 @@ _AT_OPENING: Mapping[Meaning, type[ProviderError]] = {
 }
 
 #: After these the session stands, and the statement had no effect.
-_SAID_NO = frozenset({Meaning.REFUSED, Meaning.STARTING, Meaning.DENIED})
+_SAID_NO = frozenset({Meaning.REFUSED, Meaning.STARTING, Meaning.CONTENDED, Meaning.DENIED})
 
 #: What a call to asyncpg can raise.
 DRIVER_ERRORS = (pg.PostgresError, pg.InterfaceError, pg.InternalClientError, OSError)
@@ -258,12 +265,14 @@ def _opening_error(error: Exception, target: str, place: Address) -> ProviderErr
 def _sending_error(
     error: Exception, target: str, ticket: str | None, sql: str | None
 ) -> ProviderError:
-    if meaning_of(error) not in _SAID_NO:
+    meaning = meaning_of(error)
+    if meaning not in _SAID_NO:
         return ConnectionLostError(
             f"the connection broke ({_said(error)})", target=target, ticket=ticket
         )
+    kind = ContentionError if meaning is Meaning.CONTENDED else StatementError
     code = getattr(error, "sqlstate", None)
-    return StatementError(
+    return kind(
         f"{_said(error, sql)} (SQLSTATE {code})",
         target=target,
         ticket=ticket,

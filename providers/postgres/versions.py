@@ -20,20 +20,42 @@ CONFLICT = "LH001"
 #: Raised where the version table did not keep what the stamp wrote.
 NOT_KEPT = "LH002"
 
-NO_LIMITS = "SET lock_timeout = 0; SET statement_timeout = 0"
+#: Milliseconds: as good as no limit, and no value that a script would choose. So it shows
+#: whether a script has set a limit for itself, which then holds, as it does under Alembic.
+_NONE = 2**31 - 1
+
+NO_LIMITS = f"SET lock_timeout = {_NONE}; SET statement_timeout = {_NONE}"
 
 
 def limits(target: Target) -> str:
-    """Return SQL that sets the target's timeouts for the session."""
-    return (
-        f"SET lock_timeout = {milliseconds(target.lock_timeout)}; "
-        f"SET statement_timeout = {milliseconds(target.statement_timeout)}"
-    )
+    """Return SQL that sets the target's timeouts for the session, beneath those of scripts."""
+    return _changed(_limits(target), dict.fromkeys(_limits(target), _NONE), "false")
+
+
+def lifted_limits(target: Target) -> str:
+    """Return SQL that takes back what `limits` has set, and leaves what a script has set."""
+    return _changed(dict.fromkeys(_limits(target), _NONE), _limits(target), "false")
 
 
 def local_limits(target: Target) -> str:
-    """Return SQL that sets the target's timeouts for the transaction."""
-    return limits(target).replace("SET ", "SET LOCAL ")
+    """Return SQL that sets the target's timeouts for the transaction, beneath those of scripts."""
+    return _changed(_limits(target), dict.fromkeys(_limits(target), _NONE), "true")
+
+
+def _limits(target: Target) -> dict[str, int]:
+    return {
+        "lock_timeout": milliseconds(target.lock_timeout),
+        "statement_timeout": milliseconds(target.statement_timeout),
+    }
+
+
+def _changed(values: dict[str, int], found: dict[str, int], is_local: str) -> str:
+    """Return SQL that gives settings their *values* where they are as *found*."""
+    return "; ".join(
+        f"SELECT set_config('{name}', '{value}', {is_local})"
+        f" WHERE current_setting('{name}')::interval = interval '{found[name]} milliseconds'"
+        for name, value in values.items()
+    )
 
 
 def guard(target: Target, before: Heads) -> str:

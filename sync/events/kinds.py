@@ -32,6 +32,7 @@ class Kind(StrEnum):
     RUN_RESOLVED = "run.resolved"
 
     STEP_STARTED = "step.started"
+    STEP_RETRIED = "step.retried"  #: another session was in the way; it is applied again
     STEP_SUCCEEDED = "step.succeeded"
     STEP_FAILED = "step.failed"
     STEP_INTERRUPTED = "step.interrupted"

@@ -116,8 +116,8 @@ class TestOpening:
             ("application_name", "levelhead"),
             ("client_connection_check_interval", "2s"),
             ("tcp_keepalives_idle", "30"),
-            ("statement_timeout", "0"),
-            ("lock_timeout", "0"),
+            ("statement_timeout", "2147483647ms"),  # as good as none
+            ("lock_timeout", "2147483647ms"),
             ("idle_in_transaction_session_timeout", "0"),
             ("default_transaction_isolation", "read committed"),
             ("search_path", '"Odd ""name"""'),
@@ -257,6 +257,24 @@ class TestTimeouts:
             with pytest.raises(StatementError) as applied:
                 await session.apply([sleep], before=BASE, after=A1)
         assert executed.value.code == applied.value.code == "57014"
+
+    @pytest.mark.parametrize("limit", ["7s", "0"])
+    async def test_a_scripts_own_limit_holds(self, session: PostgresSession, limit: str) -> None:
+        """What a script sets for its session is in force from then on, as under Alembic."""
+        before = BASE
+        for name, sql in [("lock_timeout", "apply"), ("statement_timeout", "execute")]:
+            setting = Statement(f"SET {name} = '{limit}'")
+            if sql == "apply":
+                await session.apply([setting], before=before, after=A1)
+            else:
+                await session.execute(setting, ticket="t1")
+        told = Statement(
+            "CREATE TABLE told AS SELECT current_setting('lock_timeout') AS one,"
+            " current_setting('statement_timeout') AS other"
+        )
+        await session.apply([told], before=A1, after=frozenset({"b2"}))
+        row = await session._connection.fetchrow("SELECT * FROM told")
+        assert tuple(row) == (limit, limit)
 
     async def test_reading_is_not_hurt(self, database: str, beside: asyncpg.Connection) -> None:
         """Heads wait for a version table that is locked for a while, whatever the timeouts."""

@@ -41,12 +41,84 @@ class TestConcurrentIndex:
     async def test_failure_leaves_an_invalid_index(
         self, session: PostgresSession, beside: asyncpg.Connection
     ) -> None:
-        """The error says which INVALID index is left to drop; resolve does not guess."""
+        """The error says so; the statement did not take effect, and what it left can be dropped."""
         await beside.execute("CREATE TABLE a AS SELECT 1 AS id FROM generate_series(1, 2)")
-        with pytest.raises(StatementError, match="drop the INVALID index ix before") as caught:
+        with pytest.raises(StatementError, match="left the INVALID index ix behind") as caught:
             await session.execute(self.BUILD, ticket="t1")
         assert caught.value.code == "23505"
-        assert await session.resolve(self.BUILD, ticket="t1") is Outcome.UNKNOWN
+        assert await session.resolve(self.BUILD, ticket="t1") is Outcome.ABSENT
+        (drop,) = await session.remains(self.BUILD)
+        assert drop == Statement("DROP INDEX CONCURRENTLY IF EXISTS public.ix", transactional=False)
+        await session.execute(drop, ticket="t2")
+        assert await session.remains(self.BUILD) == ()
+        assert await session.resolve(drop, ticket="t2") is Outcome.APPLIED
+
+    @pytest.mark.parametrize("makes", ["TABLE ix ()", "INDEX ix ON a (id)"])
+    async def test_what_is_whole_is_no_remains(
+        self, session: PostgresSession, beside: asyncpg.Connection, makes: str
+    ) -> None:
+        """Only an INVALID index is dropped; a valid one, or a table of its name, is not."""
+        await beside.execute(f"CREATE TABLE a (id INTEGER); CREATE {makes}")
+        assert await session.remains(self.BUILD) == ()
+
+    async def test_what_is_being_built_is_no_remains(
+        self, session: PostgresSession, beside: asyncpg.Connection, database: str
+    ) -> None:
+        """An index that somebody builds at this moment is INVALID too, and is left alone."""
+        await beside.execute("CREATE TABLE a (id INTEGER)")
+        await beside.execute("BEGIN; LOCK a IN ROW EXCLUSIVE MODE")
+        async with session_on(database) as other, asyncio.timeout(30):
+            building = asyncio.create_task(other.execute(self.BUILD, ticket="t9"))
+            while not await beside.fetchval("SELECT to_regclass('ix')::oid"):  # noqa: ASYNC110 - a database is asked
+                await asyncio.sleep(0.02)
+            assert await session.remains(self.BUILD) == ()
+            assert await session.resolve(self.BUILD, ticket="t1") is Outcome.UNKNOWN
+            await beside.execute("COMMIT")
+            await building
+
+    async def test_drop_can_be_sent_again(
+        self, session: PostgresSession, beside: asyncpg.Connection
+    ) -> None:
+        """An index that stands was not dropped; of one that is missing nobody can tell by whom."""
+        drop = Statement("DROP INDEX CONCURRENTLY public.ix", transactional=False)
+        await beside.execute("CREATE TABLE a (id INTEGER); CREATE INDEX ix ON a (id)")
+        assert await session.resolve(drop, ticket="t1") is Outcome.ABSENT
+        await beside.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE NOT indisprimary"
+            " AND indexrelid = 'ix'::regclass"
+        )
+        assert await session.resolve(drop, ticket="t1") is Outcome.ABSENT
+        assert await session.remains(drop) == ()
+        await session.execute(drop, ticket="t1")
+        assert await session.resolve(drop, ticket="t1") is Outcome.UNKNOWN
+
+    @pytest.mark.parametrize(
+        ("sql", "left"),
+        [
+            ("REINDEX INDEX CONCURRENTLY ix", "ix_ccnew"),
+            ("REINDEX (VERBOSE) TABLE CONCURRENTLY a", "ix_ccnew"),
+            ("CREATE UNIQUE INDEX CONCURRENTLY ON a (id)", "a_id_idx"),
+        ],
+    )
+    async def test_remains_under_another_name(
+        self, session: PostgresSession, beside: asyncpg.Connection, sql: str, left: str
+    ) -> None:
+        """Where the statement does not say the name of what it leaves, the error does."""
+        await beside.execute(
+            "CREATE TABLE a AS SELECT 1 AS id FROM generate_series(1, 2);"
+            "CREATE FUNCTION same(id int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT id';"
+        )
+        if "REINDEX" in sql:
+            await beside.execute(
+                "DELETE FROM a; CREATE UNIQUE INDEX ix ON a (id);"
+                "UPDATE pg_index SET indisunique = false WHERE indexrelid = 'ix'::regclass;"
+            )
+            await beside.execute("INSERT INTO a VALUES (1), (1)")
+            await beside.execute(
+                "UPDATE pg_index SET indisunique = true WHERE indexrelid = 'ix'::regclass"
+            )
+        with pytest.raises(StatementError, match=f"INVALID now: {left}; drop what it left"):
+            await session.execute(Statement(sql, transactional=False), ticket="t1")
 
     async def test_failure_without_remains(self, session: PostgresSession) -> None:
         """Where nothing is left, nothing is said of it."""

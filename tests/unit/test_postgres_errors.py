@@ -13,6 +13,7 @@ from providers.errors import (
     AccessDeniedError,
     ConnectError,
     ConnectionLostError,
+    ContentionError,
     ProviderError,
     StartingError,
     StatementError,
@@ -189,6 +190,13 @@ def test_refused(code: str) -> None:
     error = sent(server_error(code))
     assert isinstance(error, StatementError)
     assert error.code == code
+
+
+@pytest.mark.parametrize("code", ["55P03", "40001", "40P01"])
+def test_contention(code: str) -> None:
+    """A lock not free in time, a lost order and a deadlock are ContentionError: try again."""
+    assert isinstance(sent(server_error(code)), ContentionError)
+    assert not isinstance(sent(server_error("57014")), ContentionError)
 
 
 def test_reading_denied() -> None:
