@@ -21,7 +21,7 @@ CREATE TABLE users (
     every interval DEFAULT '1 day 2 hours',
     born date DEFAULT '2001-02-03',
     price money DEFAULT 12.5,
-    ratio double precision DEFAULT 0.1,
+    ratio double precision DEFAULT '0.1234567890123456'::double precision,
     raw bytea DEFAULT '\\x616263',
     path text DEFAULT 'c:\\temp'
 );
@@ -104,7 +104,6 @@ CHANGES: Mapping[str, str] = {
     "column identity dropped": "ALTER TABLE orders ALTER id DROP IDENTITY",
     "column generated no more": "ALTER TABLE orders ALTER double_amount DROP EXPRESSION",
     "column storage": "ALTER TABLE users ALTER email SET STORAGE EXTERNAL",
-    "column compression": "ALTER TABLE users ALTER email SET COMPRESSION pglz",
     "column statistics": "ALTER TABLE users ALTER email SET STATISTICS 500",
     "column option": "ALTER TABLE users ALTER email SET (n_distinct = 5)",
     "column comment": "COMMENT ON COLUMN users.email IS 'the mail address'",
@@ -185,7 +184,7 @@ CHANGES: Mapping[str, str] = {
     "rule dropped": "DROP RULE no_delete ON base",
     "rule disabled": "ALTER TABLE base DISABLE RULE no_delete",
     "policy condition": "ALTER POLICY own ON users USING (id > 4)",
-    "policy role": "ALTER POLICY own ON users TO pg_read_all_data",
+    "policy role": "ALTER POLICY own ON users TO pg_monitor",
     "policy restrictive": "DROP POLICY own ON users;"
     " CREATE POLICY own ON users AS RESTRICTIVE FOR SELECT USING (id > 3)",
     "statistics kinds": "DROP STATISTICS by_mood;"
@@ -224,6 +223,7 @@ DATABASE_CHANGES: Mapping[str, str] = {
 
 #: By the version that brought them.
 NEWER_CHANGES: Mapping[int, Mapping[str, str]] = {
+    14: {"column compression": "ALTER TABLE users ALTER email SET COMPRESSION pglz"},
     15: {
         "nulls not distinct": "ALTER TABLE orders DROP CONSTRAINT orders_once, ADD CONSTRAINT"
         " orders_once UNIQUE NULLS NOT DISTINCT (user_id, amount) DEFERRABLE",
@@ -255,8 +255,8 @@ NO_CHANGES: Mapping[str, str] = {
     " AS 'SELECT n || n'",
     "options in another order": "ALTER TABLE users RESET (fillfactor, autovacuum_enabled);"
     " ALTER TABLE users SET (autovacuum_enabled = off, fillfactor = 70)",
-    "grant": "GRANT SELECT ON users TO pg_read_all_data",
-    "owner": "ALTER TABLE tokens OWNER TO pg_read_all_data",
+    "grant": "GRANT SELECT ON users TO pg_monitor",
+    "owner": "ALTER TABLE tokens OWNER TO pg_monitor",
     "default privileges": "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
 }
 

@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 
 from providers.errors import StatementError
+from providers.postgres import fingerprint
 from providers.postgres.embedded import bundled_binaries, system_binaries, throwaway_postgres
 from providers.postgres.session import PostgresSession
 from providers.types import BASE, Snapshot
@@ -203,7 +204,10 @@ class TestChanges:
 
     async def test_temporary_table(self, server: Server) -> None:
         """A temporary table neither counts nor hides another."""
-        assert await server.after("CREATE TEMPORARY TABLE users (a mood)") == server.before
+        before = await snapshot(server.rich, schema="public")
+        async with session_on(server.rich, schema="public") as session:
+            await session._connection.execute("CREATE TEMPORARY TABLE users (a mood)")
+            assert await looked_at(session) == before
 
 
 class TestSame:
@@ -337,6 +341,9 @@ class TestSession:
         """After a look that was broken off the session can look again."""
         async with session_on(server.rich) as session:
             expected = await session.fingerprint()
+            left = f"DECLARE {fingerprint._CURSOR} CURSOR WITH HOLD FOR SELECT 1"
+            await session._connection.execute(left)
+            assert await session.fingerprint() == expected
             for delay in (0.001, 0.005, 0.02, 0.05):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(delay):
