@@ -42,6 +42,7 @@ STATUSES: Mapping[type[LevelheadError], HTTPStatus] = {
     sync_errors.MultipleHeadsError: HTTPStatus.UNPROCESSABLE_ENTITY,
     sync_errors.PlanStaleError: HTTPStatus.UNPROCESSABLE_ENTITY,
     sync_errors.PlanChangedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    sync_errors.PlanRefusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     sync_errors.RunError: HTTPStatus.CONFLICT,
     sync_errors.LeaseLostError: HTTPStatus.CONFLICT,
     sync_errors.StatementInDoubtError: HTTPStatus.CONFLICT,

@@ -49,9 +49,23 @@ class Plan(Answer):
     sources: str = Field(description="sha256 over env.py and the project's modules.")
 
 
+class Finding(Answer):
+    """One thing that somebody should look at before a plan is carried out."""
+
+    rule: str = Field(examples=["drop-table", "squawk:ban-drop-column"])
+    message: str
+    advice: str = Field(description="What to do instead; empty where the linter has none.")
+    revision: str | None = Field(description="null: the plan as a whole.")
+    statement: int | None = Field(
+        description="Its number in the step, from 1; null: the step as a whole."
+    )
+
+
 class Preview(Answer):
-    """What an order would do to one target: a plan, or the reason why there is none."""
+    """What an order would do to one target, or the reason why it would not."""
 
     target: str
-    plan: Plan | None
+    plan: Plan | None = Field(description="null: there is none, or nobody could find out.")
     problem: str | None
+    findings: list[Finding]
+    unasked: list[str] = Field(description="Which rules were not applied, and why.")

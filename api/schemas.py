@@ -22,6 +22,7 @@ from pydantic import (
 
 from providers.types import Policy
 from sync.events.kinds import Kind
+from sync.history import WayBack
 from sync.model import (
     EventQuery,
     Order,
@@ -178,6 +179,7 @@ class Revision(Answer):
     message: str
     file: str = Field(description="File name without folder.")
     digest: str = Field(description="sha256 of the file.")
+    downgrade: WayBack = Field(description="What the script says of the way back.")
 
 
 class Graph(Answer):

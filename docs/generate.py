@@ -36,7 +36,8 @@ MEANINGS: Mapping[Kind, str] = {
     "`removed`",
     Kind.HISTORY_FAILED: "Its scripts or `env.py` cannot be loaded. `message`",
     Kind.PLAN_COMPILED: "A plan that was not known yet. `plan` is its digest; `before`, `after`, "
-    "`dialect`, and how many steps are `static`, `catalog`, `live`",
+    "`dialect`, and how many steps are `static`, `catalog`, `live`; `findings`: "
+    "how many, by rule",
     Kind.TARGET_CHANGED: "Heads moved, and no run moved them. `before`, `after`",
     Kind.TARGET_UNREACHABLE: "It could not be checked. `message`",
     Kind.TARGET_RECOVERED: "It answers again.",

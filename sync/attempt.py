@@ -38,6 +38,7 @@ from sync.lease import Lease
 from sync.model import Order, Run, RunState, Verb
 from sync.plan.canonical import plan_of
 from sync.plan.conversation import Conversation
+from sync.plan.lint import refusal
 from sync.plan.model import Plan
 from sync.plan.route import Route
 from sync.settlement import Settlement, settle, settle_by_stamp
@@ -141,18 +142,23 @@ class Attempt:
 
         Raises:
             StampConflictError: Somebody did.
+            PlanRefusedError: A rule found something that the settings refuse.
         """
         session = await visit.session()
         history = self.engine.histories[self.target.history]
         major = await session.server_major()
         route = Route(history, self.target, self.run.order, heads, major)
-        if known := await self.engine.plans.known(route):
-            return known
+        plan = await self.engine.plans.known(route) or await self._compiled(visit, route)
+        if refused := refusal(await self.engine.lints.of(plan, route), plan, history.lint):
+            raise refused
+        return plan
+
+    async def _compiled(self, visit: Visit, route: Route) -> Plan:
         await visit.leave()
         plan = await self.engine.plans.plan(route)
         found = await (await visit.session()).heads()
-        if found != heads:
-            raise StampConflictError(target=self.target.name, expected=heads, found=found)
+        if found != route.heads:
+            raise StampConflictError(target=self.target.name, expected=route.heads, found=found)
         return plan
 
     async def _runner(self, plan: Plan) -> Runner:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sync.events.log import EventLog
 from sync.histories import Histories
 from sync.lease import Leases
+from sync.lints import Lints
 from sync.plan.processes import Runners
 from sync.plans import Plans
 from sync.pool import Providers
@@ -27,6 +28,7 @@ class Engine:
     histories: Histories
     runners: Runners
     plans: Plans
+    lints: Lints
     patience: Patience
     heartbeat: timedelta  #: how often a lease is renewed during an act
     clock: Callable[[], datetime]

@@ -7,6 +7,7 @@ PlanError                      the history cannot give the path that was asked f
   MultipleHeadsError           the history has several heads: merge them, or say which
   PlanStaleError               the target moved since the plan was made: plan again
   PlanChangedError             the scripts changed in the middle of it: put it right by hand
+  PlanRefusedError             a rule found what the settings refuse: change the scripts
 RunError                       the run cannot go on
   LeaseLostError               another service has taken the target over: leave it alone
   StatementInDoubtError        nobody can tell what a statement did: a person must look
@@ -60,6 +61,10 @@ class PlanStaleError(PlanError):
 
 class PlanChangedError(PlanError):
     """What would be sent is no longer what was sent, or approved, before."""
+
+
+class PlanRefusedError(PlanError):
+    """A rule found something in the plan that the settings refuse; nothing was done."""
 
 
 class RunError(LevelheadError):

@@ -11,6 +11,7 @@ from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.events.log import EventLog
 from sync.history import Graph
+from sync.plan.findings import Level
 from sync.plan.processes import Runners
 from sync.scripts import digest_of
 from sync.settings import History
@@ -34,6 +35,11 @@ class Histories:
 
     def __getitem__(self, name: str) -> History:
         return self._histories[name]
+
+    def levels(self, name: str) -> Mapping[str, Level]:
+        """Return what becomes of findings, by rule; none for a history that is gone."""
+        history = self._histories.get(name)
+        return history.lint if history else {}
 
     async def graph(self, name: str) -> Graph:
         """Return the graph as the scripts on disk have it now.

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from providers.types import Heads
+
+
+class WayBack(StrEnum):
+    """What a script says of the way back; read off its text, not run."""
+
+    WRITTEN = "written"
+    MISSING = "missing"  #: there is no such function
+    EMPTY = "empty"  #: it does nothing, though ``upgrade()`` does
+    RAISES = "raises"
+    UNKNOWN = "unknown"  #: it cannot be told, or nobody has looked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +30,7 @@ class Revision:
     message: str = ""
     file: str = ""  #: file name without folder
     digest: str = ""  #: sha256 of the file, hexadecimal
+    downgrade: WayBack = WayBack.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

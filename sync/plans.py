@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -16,7 +17,10 @@ from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.events.log import EventLog
 from sync.histories import Histories
+from sync.history import Graph
+from sync.lints import Lints
 from sync.plan.compiler import Compiler
+from sync.plan.findings import Finding, counts, shown
 from sync.plan.model import Compilation, Plan, StepClass
 from sync.plan.processes import asked_of
 from sync.plan.route import Route
@@ -33,16 +37,20 @@ AT_HAND = 64
 class Plans:
     """Finds plans; this one keeps nothing, `RecordedPlans` does."""
 
-    def __init__(self, compiler: Compiler, histories: Histories, store: Store) -> None:
+    def __init__(
+        self, compiler: Compiler, histories: Histories, lints: Lints, store: Store
+    ) -> None:
         self._compiler = compiler
         self._histories = histories
+        self._lints = lints
         self._store = store
         self._found: dict[str, Compilation] = {}  #: the last ones, so that many targets read one
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def known(self, route: Route) -> Plan | None:
         """Return the plan if it need not be compiled; None where it must be."""
-        return await self._recalled(route.history, await self._key(route))
+        graph = await self._histories.graph(route.history.name)
+        return await self._recalled(route, graph)
 
     async def plan(self, route: Route) -> Plan:
         """Return the plan for *route*; compile it where nobody has yet.
@@ -54,45 +62,28 @@ class Plans:
             ScriptError: A script or env.py fails, on a shadow too.
             ShadowError: The shadow that the history's settings name cannot be used.
         """
-        key = await self._key(route)
+        graph = await self._histories.graph(route.history.name)
+        key = key_of(route, graph)
         async with self._turn(key):
-            if known := await self._recalled(route.history, key):
+            if known := await self._recalled(route, graph):
                 return known
             found = await self._compiler.compile(route)
-            await self._keep(key, found)
+            lint = await self._lints.of(found.plan, route)
+            await self._keep(key, found, shown(lint, route.history.lint).findings)
             return found.plan
 
     def _turn(self, key: str) -> AbstractAsyncContextManager[None]:
         return self._turns.setdefault(key, asyncio.Lock())
 
-    async def _key(self, route: Route) -> str:
-        """Return a hash of all that a compilation of *route* depends on."""
-        history, target = route.history, route.target
-        graph = await self._histories.graph(history.name)
-        facts = {
-            "scripts": graph.digest,
-            "options": asked_of(history),
-            "driver": history.driver,
-            "python": str(history.python),
-            "shadow": history.shadow.place(target.dialect),
-            "dialect": target.dialect,
-            "major": route.major,
-            "schema": target.schema,
-            "version table": [target.version_table, target.version_table_schema],
-            "order": [route.order.verb, route.order.to],
-            "heads": sorted(route.heads),
-            "libraries": libraries(),
-        }
-        return hashlib.sha256(canonical(facts).encode()).hexdigest()
-
-    async def _recalled(self, history: History, key: str) -> Plan | None:
+    async def _recalled(self, route: Route, graph: Graph) -> Plan | None:
+        key = key_of(route, graph)
         if (found := self._found.get(key)) is None:
             async with self._store.reading() as connection:
                 found = await plans.recall(connection, key)
-        if found is None or await asyncio.to_thread(changed, history, found.sources):
+        if found is None or await asyncio.to_thread(changed, route.history, found.sources):
             return None
         self._hold(key, found)
-        return found.plan
+        return with_scripts(found.plan, graph)
 
     def _hold(self, key: str, found: Compilation) -> None:
         """Keep the newest plans at hand."""
@@ -101,7 +92,7 @@ class Plans:
         for oldest in list(self._found)[:-AT_HAND]:
             del self._found[oldest]
 
-    async def _keep(self, key: str, found: Compilation) -> None:
+    async def _keep(self, key: str, found: Compilation, findings: Sequence[Finding]) -> None:
         """Keep nothing."""
 
 
@@ -112,20 +103,48 @@ class RecordedPlans(Plans):
         self,
         compiler: Compiler,
         histories: Histories,
+        lints: Lints,
         store: Store,
         *,
         log: EventLog,
         clock: Callable[[], datetime],
     ) -> None:
-        super().__init__(compiler, histories, store)
+        super().__init__(compiler, histories, lints, store)
         self._log = log
         self._clock = clock
 
-    async def _keep(self, key: str, found: Compilation) -> None:
+    async def _keep(self, key: str, found: Compilation, findings: Sequence[Finding]) -> None:
         async with self._log.writing() as batch:
             is_new = await plans.save(batch.connection, found.plan, now=self._clock())
             await plans.remember(batch.connection, key, found)
-            await batch.append(*([compiled(found.plan)] if is_new else []))
+            await batch.append(*([compiled(found.plan, findings)] if is_new else []))
+
+
+def key_of(route: Route, graph: Graph) -> str:
+    """Return a hash of all that a compilation of *route* depends on."""
+    history, target = route.history, route.target
+    facts = {
+        "scripts": graph.digest,
+        "options": asked_of(history),
+        "driver": history.driver,
+        "python": str(history.python),
+        "shadow": history.shadow.place(target.dialect),
+        "dialect": target.dialect,
+        "major": route.major,
+        "schema": target.schema,
+        "version table": [target.version_table, target.version_table_schema],
+        "order": [route.order.verb, route.order.to],
+        "heads": sorted(route.heads),
+        "libraries": libraries(),
+    }
+    return hashlib.sha256(canonical(facts).encode()).hexdigest()
+
+
+def with_scripts(plan: Plan, graph: Graph) -> Plan:
+    """Return *plan* with the files that are on disk now: several can come to the same SQL."""
+    files = {revision.id: revision.digest for revision in graph.revisions.values()}
+    steps = (replace(step, script=files.get(step.revision, step.script)) for step in plan.steps)
+    return replace(plan, steps=tuple(steps))
 
 
 def changed(history: History, sources: Mapping[str, str]) -> bool:
@@ -148,7 +167,7 @@ def libraries() -> tuple[str, ...]:
     return (version("alembic"), version("sqlalchemy"))
 
 
-def compiled(plan: Plan) -> Draft:
+def compiled(plan: Plan, findings: Sequence[Finding]) -> Draft:
     """Return the event of a new plan."""
     return Draft(
         kind=Kind.PLAN_COMPILED,
@@ -160,5 +179,6 @@ def compiled(plan: Plan) -> Draft:
             "before": sorted(plan.before),
             "after": sorted(plan.after),
             **{kind: sum(step.kind is kind for step in plan.steps) for kind in StepClass},
+            "findings": counts(findings),
         },
     )

@@ -9,6 +9,8 @@ from providers.errors import LevelheadError
 from providers.types import Target
 from sync.engine import Engine
 from sync.model import Order
+from sync.plan import lint as lints
+from sync.plan.findings import Lint, shown
 from sync.plan.model import Plan, Preview
 from sync.plan.route import Route
 from sync.rollout import refusal
@@ -33,12 +35,21 @@ class Previews:
         if refused := refusal(target, order, state):
             return Preview(target.name, None, str(refused))
         try:
-            return Preview(target.name, await self._plan(order, target))
+            route = await self._route(order, target)
+            plan = await self._engine.plans.plan(route)
+            return preview(plan, await self._engine.lints.of(plan, route), route)
         except LevelheadError as error:
             return Preview(target.name, None, str(error))
 
-    async def _plan(self, order: Order, target: Target) -> Plan:
+    async def _route(self, order: Order, target: Target) -> Route:
         async with self._engine.providers.open(target) as session:
             heads, major = await session.heads(), await session.server_major()
-        history = self._engine.histories[target.history]
-        return await self._engine.plans.plan(Route(history, target, order, heads, major))
+        return Route(self._engine.histories[target.history], target, order, heads, major)
+
+
+def preview(plan: Plan, lint: Lint, route: Route) -> Preview:
+    """Return what is shown of a plan for one target: the settings may refuse it."""
+    refused = lints.refusal(lint, plan, route.history.lint)
+    lint = shown(lint, route.history.lint)
+    problem = str(refused) if refused else None
+    return Preview(route.target.name, plan, problem, lint.findings, lint.unasked)

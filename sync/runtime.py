@@ -22,6 +22,7 @@ from sync.events.log import EventLog
 from sync.histories import Histories, RecordedHistories
 from sync.history import Graph
 from sync.lease import Leases
+from sync.lints import Lints, RecordedLints
 from sync.model import (
     EventQuery,
     Order,
@@ -35,6 +36,7 @@ from sync.model import (
     Verdict,
 )
 from sync.plan.compiler import Compiler
+from sync.plan.findings import Lint
 from sync.plan.model import Preview
 from sync.plan.processes import Runners
 from sync.plans import Plans, RecordedPlans
@@ -211,6 +213,10 @@ class Runtime:
         async with self._engine.store.reading() as connection:
             return await statements.find(connection, digest)
 
+    async def lint(self, digest: str) -> Lint | None:
+        """Return what was found in a plan; None where there is none, or nobody has looked."""
+        return await self._engine.lints.recorded(digest)
+
     async def graph(self, history: str) -> Graph:
         """Return the revisions of a history as they are on disk now.
 
@@ -293,11 +299,12 @@ async def acting(settings: Settings, store: Store) -> AsyncIterator[Engine]:
     histories = RecordedHistories(
         settings.histories, runners=runners, store=store, log=log, clock=now
     )
+    lints = RecordedLints(histories, store)
 
     def plans(compiler: Compiler) -> Plans:
-        return RecordedPlans(compiler, histories, store, log=log, clock=now)
+        return RecordedPlans(compiler, histories, lints, store, log=log, clock=now)
 
-    async with engine_of(settings, log, runners, histories, plans) as engine:
+    async with engine_of(settings, log, runners, histories, lints=lints, plans=plans) as engine:
         yield engine
 
 
@@ -307,11 +314,12 @@ async def reading(settings: Settings, store: Store) -> AsyncIterator[Engine]:
     log = EventLog(store, clock=now, new_id=new_id)
     runners = runners_for(settings)
     histories = Histories(settings.histories, runners=runners, store=store)
+    lints = Lints(histories, store)
 
     def plans(compiler: Compiler) -> Plans:
-        return Plans(compiler, histories, store)
+        return Plans(compiler, histories, lints, store)
 
-    async with engine_of(settings, log, runners, histories, plans) as engine:
+    async with engine_of(settings, log, runners, histories, lints=lints, plans=plans) as engine:
         yield engine
 
 
@@ -321,6 +329,8 @@ async def engine_of(
     log: EventLog,
     runners: Runners,
     histories: Histories,
+    *,
+    lints: Lints,
     plans: Callable[[Compiler], Plans],
 ) -> AsyncIterator[Engine]:
     """Put the parts together, and close the providers after the block."""
@@ -335,6 +345,7 @@ async def engine_of(
             histories=histories,
             runners=runners,
             plans=plans(Compiler(runners, providers)),
+            lints=lints,
             patience=Patience(schedule.retry_min, schedule.retry_max),
             heartbeat=lease / BEATS,
             clock=now,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from providers.types import Policy
+from sync.cli.findings import findings_text
 from sync.cli.table import Column, Table
 from sync.cli.words import (
     NOTHING,
@@ -181,6 +182,7 @@ def previews_table(previews: Iterable[Preview]) -> Table:
             Column("to", rank=1),
             Column("revisions", beneath=True),
             Column("problem", beneath=True),
+            Column("findings", beneath=True),
         ),
         rows=tuple(_preview_row(preview) for preview in previews),
         empty="no targets",
@@ -190,7 +192,7 @@ def previews_table(previews: Iterable[Preview]) -> Table:
 def _preview_row(preview: Preview) -> tuple[str, ...]:
     plan = preview.plan
     if plan is None:
-        return (preview.target, *(NOTHING,) * 4, or_nothing(preview.problem))
+        return (preview.target, *(NOTHING,) * 4, or_nothing(preview.problem), NOTHING)
     return (
         preview.target,
         str(len(plan.steps)),
@@ -198,6 +200,7 @@ def _preview_row(preview: Preview) -> tuple[str, ...]:
         heads_text(plan.after),
         joined(step.revision for step in plan.steps),
         or_nothing(preview.problem),
+        findings_text(preview.findings, preview.unasked),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from providers.types import Heads
+from sync.plan.findings import Finding
 
 
 class StepClass(StrEnum):
@@ -80,8 +81,10 @@ class Compilation:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an order would do to one target: a plan, or the reason why there is none."""
+    """What an order would do to one target, or the reason why it would not."""
 
     target: str
-    plan: Plan | None
+    plan: Plan | None  #: None: there is none, or nobody could find out
     problem: str | None = None
+    findings: tuple[Finding, ...] = ()  #: what somebody should look at first
+    unasked: tuple[str, ...] = ()  #: one line each: which rules were not applied, and why

@@ -15,7 +15,7 @@ from typing import Any
 
 from providers.types import Heads, RunnerSupport, Target
 from sync.errors import PlanError, RunnerLostError, ScriptError
-from sync.history import Graph, Revision
+from sync.history import Graph, Revision, WayBack
 from sync.model import Order
 from sync.plan.canonical import plan_of
 from sync.plan.conversation import Conversation, End, Failed
@@ -208,7 +208,7 @@ def milliseconds(duration: timedelta) -> int:
 def revision_of(said: Mapping[str, Any]) -> Revision:
     """Return one revision that a runner has described."""
     lists = {name: tuple(said[name]) for name in ("parents", "depends_on", "labels")}
-    return Revision(**{**said, **lists})
+    return Revision(**{**said, **lists, "downgrade": WayBack(said["downgrade"])})
 
 
 def steps_of(said: list[Mapping[str, Any]]) -> tuple[Step, ...]:

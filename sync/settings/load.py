@@ -213,6 +213,7 @@ def _history(table: HistoryTable) -> History:
     plain = {name: getattr(table, name) for name in HistoryTable.model_fields}
     plain["env"] = MappingProxyType(table.env)
     plain["attributes"] = MappingProxyType(table.attributes)
+    plain["lint"] = MappingProxyType(table.lint)
     return History(**plain)
 
 

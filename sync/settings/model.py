@@ -12,6 +12,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, model_validator
 
 from providers.types import Policy, Target
+from sync.plan.findings import Level
+from sync.settings.lint import Levels
 from sync.settings.shadow import Shadow, ShadowPlaces
 from sync.settings.values import (
     AnyPath,
@@ -173,6 +175,11 @@ class HistoryTable(Section):
         "machine, where that is possible. `none`: nowhere, every step runs live. `target`: on the "
         "target's own server. A URL counts for targets of its dialect. Never logged or shown.",
     )
+    lint: Levels = Field(
+        default_factory=dict,
+        description="What becomes of what a rule finds in a plan: `off`, `warn` or `refuse`, by "
+        "rule. Without it: `warn`. See [lint of a plan](lint.md).",
+    )
 
 
 class TargetTable(Section):
@@ -239,6 +246,7 @@ class History:
     version_table: str = "alembic_version"
     version_table_schema: str | None = None
     shadow: Shadow = field(default_factory=Shadow)
+    lint: Mapping[str, Level] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sync.history import Graph, Revision
+from sync.history import Graph, Revision, WayBack
 from sync.store.tables import graphs, revisions
 from sync.store.text import canonical
 from sync.store.upsert import insert_absent, insert_or_replace
@@ -78,4 +78,5 @@ def _revision(fields: dict[str, str | list[str]]) -> Revision:
     values = {
         name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
     }
+    values["downgrade"] = WayBack(values["downgrade"])  # type: ignore[arg-type]  # a text
     return Revision(**values)  # type: ignore[arg-type]  # the text is our own

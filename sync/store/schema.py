@@ -184,6 +184,34 @@ _PLANS = (
     """,
 )
 
+# Graphs are looked up anew: this version keeps more of each script.
+_LINTS = (
+    "CREATE TABLE lints (plan {text} PRIMARY KEY, body {text} NOT NULL)",
+    "DELETE FROM graphs",
+)
+
+_SCRIPTS = (
+    """
+    CREATE TABLE applied (
+        target {text} NOT NULL,
+        revision {text} NOT NULL,
+        history {text} NOT NULL,
+        script {text} NOT NULL,
+        PRIMARY KEY (target, revision)
+    )
+    """,
+    "CREATE INDEX applied_script ON applied (history, revision, script)",
+    """
+    CREATE TABLE edits (
+        history {text} NOT NULL,
+        revision {text} NOT NULL,
+        applied {text} NOT NULL,
+        found {text} NOT NULL,
+        PRIMARY KEY (history, revision, applied, found)
+    )
+    """,
+)
+
 
 def _filled(dialect: str, tables: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sql.format(text=_TEXT[dialect]) for sql in tables)
@@ -202,6 +230,8 @@ MIGRATIONS: tuple[Mapping[str, tuple[str, ...]], ...] = (
         },
     ),
     _both(_PLANS),
+    _both(_LINTS),
+    _both(_SCRIPTS),
 )
 
 #: The version that this code reads and writes.

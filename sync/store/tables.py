@@ -208,3 +208,31 @@ compilations = Table(
     Column("plan", Text, nullable=False),
     Column("sources", Text, nullable=False),
 )
+
+#: What linters found in a plan, as JSON.
+lints = Table(
+    "lints",
+    metadata,
+    Column("plan", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+#: Which file of a revision was applied to a target, by its sha256; none where nobody saw it.
+applied = Table(
+    "applied",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("revision", Text, primary_key=True),
+    Column("history", Text, nullable=False),
+    Column("script", Text, nullable=False),
+)
+
+#: Applied files that are others on disk now, and of which an event tells.
+edits = Table(
+    "edits",
+    metadata,
+    Column("history", Text, primary_key=True),
+    Column("revision", Text, primary_key=True),
+    Column("applied", Text, primary_key=True),
+    Column("found", Text, primary_key=True),
+)

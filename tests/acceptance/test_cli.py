@@ -49,7 +49,10 @@ async def test_a_dry_run_changes_nothing(project: Project) -> None:
     """`sync --dry-run` names what is pending, target by target, and leaves it pending."""
     said = await project.run("sync", "--dry-run", "--to", "b2")
     assert said.code == 0
-    assert said.lines()[0] == ["eu", "2", "base", "b2", "a1,", "b2", "-"]
+    assert said.lines()[0] == [
+        *("eu", "2", "base", "b2", "a1,", "b2", "-"),
+        *("1", "finding:", "live-step"),
+    ]
     [eu, _] = (await project.run("status", "--json")).json()
     assert eu["heads"] == []
 

@@ -16,6 +16,7 @@ from alembic.util import to_tuple
 
 from .connection import with_driver
 from .errors import RefusedError
+from .ways import way_back
 
 Step = Union[RevisionStep, StampStep]  # noqa: UP007 - Python 3.9 evaluates it
 
@@ -100,6 +101,7 @@ def described(revision: Script) -> dict[str, Any]:
         "message": revision.doc or "",
         "file": Path(revision.path).name,
         "digest": digest(revision.path),
+        "downgrade": way_back(revision.path),
     }
 
 
