@@ -13,7 +13,7 @@ from pathlib import Path
 
 import asyncpg
 
-from bench.configuration import ROOT, Place, configured
+from bench.configuration import ROOT, configured
 from providers.postgres.embedded import Server, throwaway_postgres
 
 TEMPLATE = "fleet_template"
@@ -42,7 +42,7 @@ async def running_fleet(*, targets: int, width: int) -> AsyncIterator[Fleet]:
         urls = await _create_databases(server, targets)
         port = _free_port()
         clock = f'schedule = {{ every = "1s", jitter = "0s", concurrency = {width} }}'
-        with configured([*map(Place, urls)], clock, f"api = {{ port = {port} }}") as config:
+        with configured(urls, clock, f"api = {{ port = {port} }}") as config:
             api = f"http://127.0.0.1:{port}/api/v1"
             yield Fleet(urls=urls, config=config, api=api, postgres=server.major)
 

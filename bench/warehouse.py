@@ -10,11 +10,10 @@ from urllib.parse import urlencode
 
 from databricks import sql
 
-from bench.configuration import Place
 from providers.databricks.warehouse import Warehouse, warehouse_process
 
-#: Makes so many new, empty schemas.
-NewSchemas: TypeAlias = Callable[[int], Sequence[Place]]
+#: Makes so many new, empty schemas, and returns their URLs.
+NewSchemas: TypeAlias = Callable[[int], Sequence[str]]
 
 
 @contextmanager
@@ -22,12 +21,12 @@ def running_warehouse() -> Iterator[NewSchemas]:
     """Run a warehouse in memory for the block."""
     numbers = count()
     with warehouse_process() as warehouse:
-        url = f"{warehouse.url()}&{urlencode(warehouse.connect_args())}"
+        arguments = urlencode(warehouse.connect_args())
 
-        def new_schemas(many: int) -> Sequence[Place]:
+        def new_schemas(many: int) -> Sequence[str]:
             names = [f"bench_{next(numbers)}" for _ in range(many)]
             _create(warehouse, names)
-            return [Place(url, name) for name in names]
+            return [f"{warehouse.url(schema=name)}&{arguments}" for name in names]
 
         yield new_schemas
 

@@ -8,13 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from databricks import sql
 
 from bench.apart import apart
-from bench.configuration import Place
 from bench.memory import peak_of
 from bench.question import Question
 from bench.table import Bound, Findings, Limit, Row
@@ -28,7 +27,7 @@ from providers.types import Statement, Target
 class Asked:
     """What a measuring process is told."""
 
-    place: Place
+    url: str = field(repr=False)
     sessions: int
 
 
@@ -48,9 +47,9 @@ class Found:
         )
 
 
-async def measure(question: Question, places: Sequence[Place]) -> Findings:
-    """Open the sessions both ways, each in a process of its own; *places* has two schemas."""
-    ours, bare = places
+async def measure(question: Question, urls: Sequence[str]) -> Findings:
+    """Open the sessions both ways, each in a process of its own; *urls* are two schemas'."""
+    ours, bare = urls
     found = await apart(_ours, Asked(ours, question.sessions))
     beside = await apart(_bare, Asked(bare, question.sessions))
     rows = (
@@ -88,13 +87,7 @@ async def _ours(asked: Asked) -> Found:
     """Open all sessions; when all are open, let each send its statements."""
     begin = time.perf_counter()
     provider = DatabricksProvider()
-    target = Target(
-        name="bench",
-        history="app",
-        dialect="databricks",
-        url=asked.place.url,
-        schema=asked.place.schema,
-    )
+    target = Target(name="bench", history="app", dialect="databricks", url=asked.url)
     try:
         async with AsyncExitStack() as stack:
             opening = [
@@ -118,7 +111,7 @@ async def _send(session: Session, number: int) -> None:
 async def _bare(asked: Asked) -> Found:
     """Do the same with the connector, a thread for each session."""
     begin = time.perf_counter()
-    arguments: dict[str, Any] = {**connect_arguments(asked.place.url), "schema": asked.place.schema}
+    arguments: dict[str, Any] = dict(connect_arguments(asked.url))
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(asked.sessions) as pool:
         acts = [_sending(arguments, number) for number in range(asked.sessions)]

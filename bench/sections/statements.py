@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from typing import Any
 
@@ -15,7 +15,6 @@ from databricks.sql.client import Connection as Driver
 from databricks.sql.client import Cursor
 
 from bench.apart import apart
-from bench.configuration import Place
 from bench.question import Question
 from bench.rounds import Act, in_milliseconds, take_turns
 from bench.table import Bound, Findings, Limit, Row
@@ -33,14 +32,14 @@ _WAYS = ("bare HTTP client, the same bytes", "databricks-sql-connector", "a sess
 class Asked:
     """What the measuring process is told."""
 
-    place: Place
+    url: str = field(repr=False)
     statements: int
     rounds: int
 
 
-async def measure(question: Question, place: Place) -> Findings:
+async def measure(question: Question, url: str) -> Findings:
     """Take the time of each statement, each way."""
-    found = await apart(_take_times, Asked(place, question.statements, question.rounds))
+    found = await apart(_take_times, Asked(url, question.statements, question.rounds))
     return Findings(
         title=f"statements: {_SELECT} on the local warehouse; {question.rounds} rounds in turns "
         f"of {question.statements} statements each way",
@@ -65,10 +64,10 @@ def _rows(found: Sequence[Sequence[float]]) -> Iterator[Row]:
 async def _take_times(asked: Asked) -> list[list[float]]:
     """Return the seconds of all statements, way by way."""
     provider = DatabricksProvider()
-    target = Target(name="bench", history="app", dialect="databricks", url=asked.place.url)
+    target = Target(name="bench", history="app", dialect="databricks", url=asked.url)
     try:
         async with provider.open(target) as session:
-            with sql.connect(**_arguments(asked.place)) as driver, driver.cursor() as cursor:
+            with sql.connect(**_arguments(asked.url)) as driver, driver.cursor() as cursor:
                 ways = _ways(asked, driver, cursor, session)
                 rounds = await take_turns(*ways, rounds=asked.rounds)
         return [[each for turn in turns for each in turn] for turns in zip(*rounds, strict=True)]
@@ -76,8 +75,8 @@ async def _take_times(asked: Asked) -> list[list[float]]:
         await provider.aclose()
 
 
-def _arguments(place: Place) -> dict[str, Any]:
-    return dict(connect_arguments(place.url))
+def _arguments(url: str) -> dict[str, Any]:
+    return dict(connect_arguments(url))
 
 
 def _ways(asked: Asked, driver: Driver, cursor: Cursor, session: Session) -> list[Act[list[float]]]:
@@ -88,7 +87,7 @@ def _ways(asked: Asked, driver: Driver, cursor: Cursor, session: Session) -> lis
         if cursor.fetchall()[0][0] != 1:
             raise SystemExit("the connector did not return 1")
 
-    bare = _same_bytes(asked.place, _overheard(driver, connector))
+    bare = _same_bytes(asked.url, _overheard(driver, connector))
 
     async def ours() -> list[float]:
         return [await _seconds(session, statement) for _ in range(asked.statements)]
@@ -144,9 +143,9 @@ def _listening(transport: Any) -> Iterator[list[bytes]]:  # noqa: ANN401 - the c
         transport.write, transport.flush = write, flush
 
 
-def _same_bytes(place: Place, message: bytes) -> Callable[[], None]:
+def _same_bytes(url: str, message: bytes) -> Callable[[], None]:
     """Return what sends *message* over a connection of its own, and reads the answer."""
-    where = address(place.url)
+    where = address(url)
     connection = HTTPConnection(where.server)
     headers = {"Authorization": f"Bearer {where.token}", "Content-Type": "application/x-thrift"}
 

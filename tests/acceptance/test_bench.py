@@ -38,7 +38,8 @@ def test_bench_prints_its_table() -> None:
         "SELECT 1 through databricks-sql-connector, median",
         "SELECT 1 through a session of levelhead, median",
         "3 parallel sessions: all their statements succeed",
-        "event loop's lag while 2 Databricks targets run, 99th percentile",
+        "lag of the event loop, 2 Databricks targets, replayed: p99",
+        "lag of the event loop, 2 Databricks targets, live: p99",
     ):
         assert work in shown
     assert "3 sessions  at least 3 sessions  yes" in shown
