@@ -60,6 +60,7 @@ class Attempt:
     turn: asyncio.Semaphore  #: how many runs go on at once
     delays: Delays  #: where it waits for a target that is starting
     began: bool = field(default=False, init=False)  #: ``run.started`` is, or is about to be, stored
+    scripts: str | None = field(default=None, init=False)  #: digest of the graph that it follows
     recovering: bool = field(default=False, init=False)  #: the run is another service's
 
     async def carry_out(self) -> None:
@@ -121,6 +122,7 @@ class Attempt:
     async def _act(self) -> Heads:
         order, journal = self.run.order, self._journal(self.run)
         graph = await self.engine.histories.graph(self.target.history)
+        self.scripts = graph.digest
         require_one_head(order, graph)
         async with visiting(self.engine.providers, self.target) as visit:
             session = await visit.session()
@@ -275,6 +277,7 @@ class Attempt:
 
     async def _end(self, end: Ending) -> None:
         """Put on record how the run ended, and give the target back, in one transaction."""
+        end = replace(end, scripts=self.scripts)  # those on disk may be others by now
         knowledge = await self.engine.histories.knowledge(self.target.history)
         now = self.engine.clock()
 

@@ -65,6 +65,7 @@ class Ending:
     state: RunState
     heads: Heads | None = None  #: where the target stands now; None: not known
     error: BaseException | None = None
+    scripts: str | None = None  #: digest of the graph that it was about; None: of today's
 
 
 def ending(error: BaseException, heads: Heads | None) -> Ending:
@@ -113,7 +114,8 @@ def after_run(
         return state  # the order was wrong, not the target
     if isinstance(end.error, PASSING):
         return postponed(state, now, patience)
-    return replace(state, failed_scripts=knowledge.graph.digest if knowledge.graph else None)
+    today = knowledge.graph.digest if knowledge.graph else None
+    return replace(state, failed_scripts=end.scripts or today)
 
 
 def last_seen(old: TargetState, end: Ending) -> Heads | None:

@@ -118,6 +118,14 @@ def test_what_the_clock_makes_of_it(error: BaseException) -> None:
         assert (comes_back, waits) == (isinstance(error, PASSING), not isinstance(error, PASSING))
 
 
+def test_scripts_that_were_mended_meanwhile() -> None:
+    """A run that failed does not keep the clock from scripts that were written in the meantime."""
+    error = StatementError("relation is missing", target="db-1")
+    end = replace(ending(error, at("a")), scripts="the old")
+    state = after_run(a_state(), a_run(), end, knowledge=KNOWN, now=START, patience=PATIENCE)
+    assert state.failed_scripts == "the old" != LINE.digest
+
+
 def test_success_ends_every_wait() -> None:
     """A run that succeeded leaves no failures, no problem and no failed scripts behind."""
     state = after(None, failures=4, retry_at=START, failed_scripts="d", problem="broken")
