@@ -9,6 +9,7 @@ from itertools import groupby
 
 from providers.types import Heads, Target
 from sync.plan.canonical import plan_of, text_of
+from sync.plan.continuity import in_one_session
 from sync.plan.model import Block, Plan, Step, StepClass
 from sync.plan.reads import Looks, Reading, controls_transaction, is_nesting, reading
 from sync.plan.recording import Recording, Sent, SentBlock, Taken
@@ -37,7 +38,7 @@ def assembled(target: Target, before: Heads, one: Recording, other: Recording) -
         target.history,
         target.dialect,
         before,
-        steps,
+        in_one_session(steps, one.steps, target.dialect),
         prologue=() if whole else prologue(one),
         sources=digest(one.sources),
     )
