@@ -8,7 +8,7 @@ by ever accepting a cookie.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Annotated
 
@@ -18,7 +18,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.deps import Engine
 from sync.model import Role, Token
 
-_ORDER = tuple(Role)  # each includes the one before
+#: What a role may do: all read, and whoever asks for plans is not who approves them.
+_INCLUDES: Mapping[Role, frozenset[Role]] = {
+    Role.VIEWER: frozenset({Role.VIEWER}),
+    Role.APPROVER: frozenset({Role.VIEWER, Role.APPROVER}),
+    Role.OPERATOR: frozenset({Role.VIEWER, Role.OPERATOR}),
+    Role.ADMIN: frozenset(Role),
+}
 _REALM = 'Bearer realm="levelhead"'
 
 _bearer = HTTPBearer(
@@ -62,7 +68,7 @@ def actor_with(role: Role) -> Callable[[Token | None], Awaitable[str]]:
 def _require(bearer: Token | None, role: Role) -> Token:
     if bearer is None:
         raise _unauthorized("a token is needed: Authorization: Bearer ...")
-    if _ORDER.index(bearer.role) < _ORDER.index(role):
+    if role not in _INCLUDES[bearer.role]:
         raise HTTPException(
             HTTPStatus.FORBIDDEN,
             f"this needs the role {role.value}; token {bearer.name} has {bearer.role.value}",
@@ -76,5 +82,6 @@ def _unauthorized(detail: str, error: str = "") -> HTTPException:
 
 
 Reader = Depends(reader)
+Approver = Annotated[str, Depends(actor_with(Role.APPROVER))]
 Operator = Annotated[str, Depends(actor_with(Role.OPERATOR))]
 Admin = Annotated[str, Depends(actor_with(Role.ADMIN))]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import Query
 from pydantic import Field
 
-from api.schemas import Answer, Heads
+from api.schemas import Answer, Heads, Moment, Question
+from sync.model import PlanQuery, PlanState
 from sync.plan.model import StepClass
 
 
@@ -69,3 +73,79 @@ class Preview(Answer):
     problem: str | None
     findings: list[Finding]
     unasked: list[str] = Field(description="Which rules were not applied, and why.")
+
+
+class Decision(Answer):
+    """What somebody said of a plan; the last word counts."""
+
+    state: PlanState = Field(description="approved or rejected.")
+    actor: str = Field(examples=["token:anna"])
+    at: Moment
+    reason: str | None
+
+
+class Proposal(Answer):
+    """Somebody's wish to apply a plan to a target that needs an approval first."""
+
+    plan: str
+    target: str
+    actor: str = Field(description="Who asked.", examples=["clock"])
+    run: str = Field(description="Id of the run that asked.")
+    at: Moment
+
+
+class PlanRecord(Answer):
+    """What is known of a plan besides its steps."""
+
+    digest: str
+    history: str
+    dialect: str
+    before: Heads
+    after: Heads
+    steps: int = Field(description="How many.")
+    compiled_at: Moment
+    state: PlanState
+    decision: Decision | None
+    proposals: list[Proposal]
+
+
+class StatementLock(Answer):
+    """A table lock that a statement is known to take."""
+
+    revision: str
+    block: int = Field(description="Place in the step's blocks, from 0.")
+    statement: int = Field(description="Place in the block, from 0.")
+    mode: str = Field(description="As Postgres names it.", examples=["SHARE ROW EXCLUSIVE"])
+    on: str = Field(description="The table.")
+
+
+class PlanDetails(Answer):
+    """A plan whole, what was said of it, and what is known of its statements."""
+
+    record: PlanRecord
+    plan: Plan
+    locks: list[StatementLock]
+    findings: list[Finding]
+    unasked: list[str] = Field(description="Which rules were not applied, and why.")
+
+
+class DecisionRequest(Question):
+    """Why a plan is approved or rejected."""
+
+    reason: str | None = Field(None, min_length=1, max_length=1000)
+
+
+class PlanFilter(Question):
+    """Which plans to list, newest first: all that is given must match."""
+
+    history: str | None = None
+    state: PlanState | None = None
+    before: str | None = Field(None, description="Digest of a plan: only older ones.")
+    limit: int = Field(50, ge=1, le=500)
+
+    def query(self, limit: int) -> PlanQuery:
+        """Return the engine's question for *limit* plans."""
+        return PlanQuery(**{**dict(self), "limit": limit})
+
+
+PlanQueryString = Annotated[PlanFilter, Query()]

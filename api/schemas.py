@@ -83,6 +83,7 @@ class Target(Answer):
     checked_at: Moment | None
     last_run: str | None = Field(description="Id of the newest run.")
     hold: Hold | None
+    awaits: str | None = Field(description="Digest of the plan that waits for an approval.")
     problem: str | None = Field(description="Why it could not be checked or brought to head.")
     retry_at: Moment | None = Field(description="The clock leaves it alone until then.")
 
@@ -109,7 +110,8 @@ class Run(Answer):
     plan: str | None = Field(description="Digest; null until the plan is known.")
     before: Heads | None = Field(description="Null until the target was read.")
     after: Heads | None = Field(description="Heads when the run ended; null until then.")
-    error: str | None = Field(description="Null unless failed or interrupted.")
+    approver: str | None = Field(description="Who approved the plan; null where nobody had to.")
+    error: str | None = Field(description="Null unless failed, proposed or interrupted.")
 
 
 class Skip(Answer):
@@ -305,7 +307,9 @@ class TokenRequest(Question):
     """A token to make."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100, examples=["anna"])
-    role: Role = Field(description="Each role includes the one before: viewer, operator, admin.")
+    role: Role = Field(
+        description="All read. approver: decides on plans. operator: starts runs. admin: all."
+    )
 
 
 def _pairs(values: Iterable[str]) -> Iterable[str]:

@@ -13,10 +13,10 @@ from typing import Any, cast, get_args
 
 from fastapi.routing import APIRoute
 
-from api.auth import Admin, Operator, Reader
+from api.auth import Admin, Approver, Operator, Reader
 from api.errors import code_of, status_of
 from api.main import create_app
-from api.routes import events, histories, probes, runs, targets, tickets, tokens
+from api.routes import events, histories, plans, probes, runs, targets, tickets, tokens
 from providers.errors import LevelheadError
 from sync.events.kinds import Kind
 from sync.runtime import Runtime
@@ -38,6 +38,10 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.PLAN_COMPILED: "A plan that was not known yet. `plan` is its digest; `before`, `after`, "
     "`dialect`, and how many steps are `static`, `catalog`, `live`; `findings`: "
     "how many, by rule",
+    Kind.PLAN_PROPOSED: "A run ended with a plan that needs an approval; nothing was done. `plan`, "
+    "`message`",
+    Kind.PLAN_APPROVED: "Somebody approved a plan. `plan`, `reason`",
+    Kind.PLAN_REJECTED: "Somebody rejected a plan. `plan`, `reason`",
     Kind.TARGET_CHANGED: "Heads moved, and no run moved them. `before`, `after`",
     Kind.TARGET_UNREACHABLE: "It could not be checked. `message`",
     Kind.TARGET_RECOVERED: "It answers again.",
@@ -47,7 +51,7 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.RUN_DELAYED: "Its target is starting, and it waits for that. `message`",
     Kind.RUN_CONTINUED: "The target has started, and the run goes on.",
     Kind.RUN_STARTED: "The plan is known, and nothing of it was done yet. `plan` is its digest; "
-    "`before`, `after`, `steps`",
+    "`before`, `after`, `steps`; `approver`, where one was needed",
     Kind.RUN_SUCCEEDED: "The target is where the order says. `heads`, as read back",
     Kind.RUN_FAILED: "It did not come there; the steps that succeeded stand.",
     Kind.RUN_INTERRUPTED: "It ended without a known end, or something on the target is in doubt.",
@@ -127,10 +131,11 @@ def _needs() -> Iterator[tuple[tuple[str, str], str]]:
     """Yield method and path of each operation, and the role that it asks for."""
     roles: dict[Any, str] = {
         Reader.dependency: "viewer",
+        get_args(Approver)[1].dependency: "approver",
         get_args(Operator)[1].dependency: "operator",
         get_args(Admin)[1].dependency: "admin",
     }
-    for module in (targets, tickets, runs, events, histories, tokens, probes):
+    for module in (targets, tickets, runs, plans, events, histories, tokens, probes):
         for route in cast("list[APIRoute]", module.router.routes):
             asked = [roles[d.call] for d in route.dependant.dependencies if d.call in roles]
             for method in route.methods or ():

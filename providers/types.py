@@ -21,6 +21,7 @@ class Policy(StrEnum):
     """What the clock may do to a target."""
 
     APPLY = "apply"  #: check it and apply what is pending
+    APPROVE = "approve"  #: check it; nobody applies a plan that nobody approved
     OBSERVE = "observe"  #: check it; only a person applies
     OFF = "off"  #: leave it alone altogether
 

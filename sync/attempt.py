@@ -23,19 +23,21 @@ from sync.endings import (
     ending,
     events_of,
     in_doubt,
+    is_to_head,
     never_began,
     orphan_change,
     settled_end,
 )
 from sync.engine import Engine
-from sync.errors import AuditError, LeaseLostError, MultipleHeadsError
+from sync.errors import ApprovalNeededError, AuditError, LeaseLostError, MultipleHeadsError
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.executor import Executor, Runner
+from sync.gate import approved_only, proposal_of
 from sync.history import Graph, behind, several_heads
 from sync.journal import Journal
 from sync.lease import Lease
-from sync.model import Order, Run, RunState, Verb
+from sync.model import Decision, Order, Run, RunState, Verb
 from sync.plan.canonical import plan_of
 from sync.plan.conversation import Conversation
 from sync.plan.lint import refusal
@@ -43,7 +45,7 @@ from sync.plan.model import Plan
 from sync.plan.route import Route
 from sync.settlement import Settlement, settle, settle_by_stamp
 from sync.status import Knowledge
-from sync.store import runs, targets
+from sync.store import approvals, runs, targets
 from sync.store.runs import RunChange
 from sync.store.targets import TargetState
 from sync.visit import Visit, visiting
@@ -62,6 +64,7 @@ class Attempt:
     began: bool = field(default=False, init=False)  #: ``run.started`` is, or is about to be, stored
     scripts: str | None = field(default=None, init=False)  #: digest of the graph that it follows
     recovering: bool = field(default=False, init=False)  #: the run is another service's
+    approval: Decision | None = field(default=None, init=False)  #: of its plan; None: not needed
 
     async def carry_out(self) -> None:
         """Do what the run is for, and put on record how it ended, whatever happens.
@@ -134,24 +137,35 @@ class Attempt:
             if is_at_head(order, graph, settled.heads):
                 plan = plan_of(graph.history, self.target.dialect, settled.heads, ())
                 return await executor.do_nothing(plan, journal, self._begin)
-            plan = await self._plan(visit, settled.heads)
+            route = await self._route(session, settled.heads)
+            plan = await self._plan(visit, route)
+            self.approval = await self.engine.gate.passed(self.run, self.target, plan)
             runner = await self._runner(plan)
-            replayed = Executor(plan=plan, visit=visit, journal=journal, runner=runner)
+            if self.approval:
+                runner = approved_only(runner, plan, self.target, self.engine.plans, route)
+            replayed = Executor(
+                plan=plan,
+                visit=visit,
+                journal=journal,
+                runner=runner,
+                approver=self.approval.actor if self.approval else None,
+            )
             return await replayed.carry_out(self._begin)
 
-    async def _plan(self, visit: Visit, heads: Heads) -> Plan:
-        """Return the plan from *heads*; while it is compiled, others may work on the target.
+    async def _route(self, session: Session, heads: Heads) -> Route:
+        history = self.engine.histories[self.target.history]
+        return Route(history, self.target, self.run.order, heads, await session.server_major())
+
+    async def _plan(self, visit: Visit, route: Route) -> Plan:
+        """Return the plan for *route*; while it is compiled, others may work on the target.
 
         Raises:
             StampConflictError: Somebody did.
             PlanRefusedError: A rule found something that the settings refuse.
         """
-        session = await visit.session()
-        history = self.engine.histories[self.target.history]
-        major = await session.server_major()
-        route = Route(history, self.target, self.run.order, heads, major)
         plan = await self.engine.plans.known(route) or await self._compiled(visit, route)
-        if refused := refusal(await self.engine.lints.of(plan, route), plan, history.lint):
+        lint = await self.engine.lints.of(plan, route)
+        if refused := refusal(lint, plan, route.history.lint):
             raise refused
         return plan
 
@@ -192,7 +206,12 @@ class Attempt:
 
     async def _begin(self, plan: Plan) -> None:
         """Put the plan on record before anything of it is done."""
-        changed = RunChange(state=RunState.RUNNING, plan=plan.digest, before=plan.before)
+        changed = RunChange(
+            state=RunState.RUNNING,
+            plan=plan.digest,
+            before=plan.before,
+            approver=self.approval.actor if self.approval else None,
+        )
 
         async def work(connection: AsyncConnection) -> tuple[None, Sequence[Draft]]:
             await runs.update(connection, self.run.id, changed)
@@ -287,6 +306,8 @@ class Attempt:
             await self._keep(connection, new, end)
             await self.engine.leases.release(connection, self.lease)
             await runs.update(connection, self.run.id, change(end, now))
+            if end.state is RunState.PROPOSED and isinstance(end.error, ApprovalNeededError):
+                await approvals.propose(connection, proposal_of(self.run, end.error, now))
             unwritten = [] if self.began else never_began(self.run, end)
             return None, (*unwritten, *events_of(self.run, end, old, new))
 
@@ -328,8 +349,3 @@ def require_one_head(order: Order, graph: Graph) -> None:
 def is_at_head(order: Order, graph: Graph, heads: Heads) -> bool:
     """Tell whether *order* asks for nothing more than what *heads* are."""
     return is_to_head(order) and heads == graph.heads and not behind(graph, heads)
-
-
-def is_to_head(order: Order) -> bool:
-    """Tell whether *order* is to apply whatever is pending."""
-    return order.verb is Verb.SYNC and order.to in ("head", "heads")

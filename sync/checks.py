@@ -116,7 +116,8 @@ async def look_at(engine: Engine, target: Target) -> Observation:
     at = engine.clock()
     try:
         async with engine.providers.open(target) as session:
-            return Observation(target=target, at=at, heads=await session.heads())
+            heads, major = await session.heads(), await session.server_major()
+            return Observation(target=target, at=at, heads=heads, major=major)
     except LevelheadError as error:
         return Observation(target=target, at=at, error=error)
 

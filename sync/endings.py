@@ -20,9 +20,12 @@ from providers.errors import (
 )
 from providers.types import Heads, Target
 from sync.errors import (
+    ApprovalNeededError,
     ControlDatabaseError,
     LeaseLostError,
     MultipleHeadsError,
+    OwnRequestError,
+    PlanRejectedError,
     RunnerLostError,
     RunnerTimeoutError,
     StatementInDoubtError,
@@ -31,7 +34,7 @@ from sync.errors import (
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.journal import Doubt
-from sync.model import Run, RunState, Status, Verb
+from sync.model import Order, Run, RunState, Status, Verb
 from sync.settlement import Settlement
 from sync.status import Knowledge, Patience, postponed, standing
 from sync.store.runs import RunChange
@@ -70,6 +73,8 @@ class Ending:
 
 def ending(error: BaseException, heads: Heads | None) -> Ending:
     """Return the end that *error* makes of a run."""
+    if isinstance(error, ApprovalNeededError) and not isinstance(error, PlanRejectedError):
+        return Ending(RunState.PROPOSED, heads, error)
     doubtful = isinstance(error, (*UNFINISHED, RunnerTimeoutError, StatementInDoubtError))
     return Ending(RunState.INTERRUPTED if doubtful else RunState.FAILED, heads, error)
 
@@ -106,16 +111,37 @@ def after_run(
         status=status_after(end, knowledge),
         checked_at=now,
         problem=told(end.error) if end.error else None,
+        awaits=None,
+        awaits_scripts=None,
     )
     if end.error is None:
         state = replace(state, failures=0, retry_at=None, failed_scripts=None)
         return replace(state, hold=None) if ends_hold(state, run) else state
-    if isinstance(end.error, (UnknownRevisionError, MultipleHeadsError)):
+    if isinstance(end.error, (UnknownRevisionError, MultipleHeadsError, OwnRequestError)):
         return state  # the order was wrong, not the target
+    if isinstance(end.error, ApprovalNeededError):
+        return awaiting(state, run, end.error, knowledge)
     if isinstance(end.error, PASSING):
         return postponed(state, now, patience)
     today = knowledge.graph.digest if knowledge.graph else None
     return replace(state, failed_scripts=end.scripts or today)
+
+
+def awaiting(
+    state: TargetState, run: Run, error: ApprovalNeededError, knowledge: Knowledge
+) -> TargetState:
+    """Return the state of a target whose plan needs an approval.
+
+    The clock only ever applies whatever is pending: of other orders it knows nothing.
+    """
+    if knowledge.graph is None or not is_to_head(run.order):
+        return state
+    return replace(state, awaits=error.plan, awaits_scripts=knowledge.graph.digest)
+
+
+def is_to_head(order: Order) -> bool:
+    """Tell whether *order* is to apply whatever is pending."""
+    return order.verb is Verb.SYNC and order.to in ("head", "heads")
 
 
 def last_seen(old: TargetState, end: Ending) -> Heads | None:
@@ -154,8 +180,17 @@ def never_began(run: Run, end: Ending) -> list[Draft]:
     """Return the event that ends a run of which nothing was done."""
     if end.error is None:
         return []
-    kind = Kind.RUN_INTERRUPTED if end.state is RunState.INTERRUPTED else Kind.RUN_FAILED
-    return [about(run, kind, error=type(end.error).__name__, message=told(end.error))]
+    facts = {"error": type(end.error).__name__, "message": told(end.error)}
+    if isinstance(end.error, ApprovalNeededError):
+        facts["plan"] = end.error.plan
+    return [about(run, _LAST_KINDS[end.state], **facts)]
+
+
+_LAST_KINDS = {
+    RunState.FAILED: Kind.RUN_FAILED,
+    RunState.PROPOSED: Kind.PLAN_PROPOSED,
+    RunState.INTERRUPTED: Kind.RUN_INTERRUPTED,
+}
 
 
 def about(run: Run, kind: Kind, **data: str) -> Draft:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sync.events.log import EventLog
+from sync.gate import Gate
 from sync.histories import Histories
 from sync.lease import Leases
 from sync.lints import Lints
@@ -29,6 +30,7 @@ class Engine:
     runners: Runners
     plans: Plans
     lints: Lints
+    gate: Gate
     patience: Patience
     heartbeat: timedelta  #: how often a lease is renewed during an act
     clock: Callable[[], datetime]

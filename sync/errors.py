@@ -8,11 +8,15 @@ PlanError                      the history cannot give the path that was asked f
   PlanStaleError               the target moved since the plan was made: plan again
   PlanChangedError             the scripts changed in the middle of it: put it right by hand
   PlanRefusedError             a rule found what the settings refuse: change the scripts
+  UnknownPlanError             no plan has this digest: have it compiled first
 RunError                       the run cannot go on
   LeaseLostError               another service has taken the target over: leave it alone
   StatementInDoubtError        nobody can tell what a statement did: a person must look
   TargetHeldError              a person put the target on hold: release it first
   TargetBusyError              a run that does something else is under way: wait for it
+  ApprovalNeededError  .plan   its plan waits for an approval: have somebody read it
+    PlanRejectedError          somebody rejected its plan: change the scripts
+  OwnRequestError              who asks for a plan does not approve it: find somebody else
   UnknownTicketError           nothing of this ticket is in doubt: see the events of the run
   RunnerLostError              the runner ended without a word: its outcome is unknown
 AuditError                     the control database cannot be trusted or used
@@ -67,6 +71,10 @@ class PlanRefusedError(PlanError):
     """A rule found something in the plan that the settings refuse; nothing was done."""
 
 
+class UnknownPlanError(PlanError):
+    """No plan has this digest, or several begin so."""
+
+
 class RunError(LevelheadError):
     """A run cannot start or go on."""
 
@@ -87,6 +95,22 @@ class TargetHeldError(RunError):
 
 class TargetBusyError(RunError):
     """A run that does something else is under way on the target."""
+
+
+class ApprovalNeededError(RunError):
+    """The target's policy asks for an approval of this very plan; nothing was done."""
+
+    def __init__(self, message: str, *, plan: str) -> None:
+        super().__init__(message)
+        self.plan = plan
+
+
+class PlanRejectedError(ApprovalNeededError):
+    """Somebody rejected this very plan; nothing was done."""
+
+
+class OwnRequestError(RunError):
+    """Who asked for a plan is not who approves it."""
 
 
 class UnknownTicketError(RunError):

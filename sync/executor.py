@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from providers.base import Session
 from providers.types import Heads, Statement
-from sync.journal import Journal
+from sync.journal import Action, Journal
 from sync.live import accompany, begun
 from sync.plan.canonical import plain
 from sync.plan.conversation import Conversation
@@ -39,6 +39,7 @@ class Executor:
     journal: Journal
     runner: Runner
     retries: Retries = field(default_factory=Retries)
+    approver: str | None = None  #: who approved the plan; None where nobody had to
 
     async def carry_out(self, begin: Begin) -> Heads:
         """Bring the target from where the plan begins to where it ends; return the heads there.
@@ -52,7 +53,7 @@ class Executor:
             end = await self._live_ahead()
             talk = await stack.enter_async_context(self._begun(slice(0, end))) if end else None
             await begin(self.plan)
-            async with self.journal.action("run", **facts_of(self.plan)) as action:
+            async with self._run_action() as action:
                 if talk:
                     await accompany(talk, self.journal)
                     await stack.aclose()
@@ -66,6 +67,12 @@ class Executor:
         if end and await remains(self.plan.steps[0], await self.visit.session(), self.journal):
             return 0
         return end
+
+    def _run_action(self) -> AbstractAsyncContextManager[Action]:
+        facts = facts_of(self.plan)
+        if self.approver is not None:
+            facts["approver"] = self.approver
+        return self.journal.action("run", **facts)
 
     async def _go_on(self, done: int) -> None:
         """Carry out all steps that follow on the first *done*."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from providers.types import Heads
+from providers.types import BASE, Heads
+from sync.errors import UnknownRevisionError
 
 
 class WayBack(StrEnum):
@@ -64,6 +65,25 @@ def ancestors(graph: Graph, heads: Heads) -> frozenset[str]:
             revision = graph.revisions[name]
             waiting.extend((*revision.parents, *revision.depends_on))
     return frozenset(found)
+
+
+def named(graph: Graph, name: str) -> Heads:
+    """Return the heads that *name* stands for: an id, its beginning, a label, head(s), base.
+
+    Raises:
+        UnknownRevisionError: It stands for none of the history's revisions, or for several.
+    """
+    if name in ("head", "heads"):
+        return graph.heads
+    if name == "base":
+        return BASE
+    exact = [each for each in graph.revisions.values() if name in (each.id, *each.labels)]
+    found = exact or [each for each in graph.revisions.values() if each.id.startswith(name)]
+    if len(found) != 1:
+        which = ", ".join(sorted(each.id for each in found))
+        problem = f"{name} is ambiguous: {which}" if found else f"there is no revision {name}"
+        raise UnknownRevisionError(f"history {graph.history}: {problem}")
+    return frozenset({found[0].id})
 
 
 def several_heads(graph: Graph) -> str:

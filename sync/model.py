@@ -49,6 +49,7 @@ class TargetStatus:
     checked_at: datetime | None = None
     last_run: str | None = None  #: id of the newest run
     hold: Hold | None = None
+    awaits: str | None = None  #: digest of the plan that waits for an approval, or was rejected
     problem: str | None = None  #: one line: why it could not be checked or brought to head
     retry_at: datetime | None = None  #: the clock leaves it alone until then
 
@@ -86,6 +87,7 @@ class RunState(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    PROPOSED = "proposed"  #: it ended with a plan that needs an approval; nothing was done
     INTERRUPTED = "interrupted"  #: it ended without a word, or something of it is in doubt
 
 
@@ -105,7 +107,8 @@ class Run:
     plan: str | None = None  #: digest; None until the plan is known
     before: Heads | None = None  #: None until the target was read
     after: Heads | None = None  #: heads when the run ended; None until then
-    error: str | None = None  #: one line; None unless failed or interrupted
+    approver: str | None = None  #: who approved its plan; None where nobody had to
+    error: str | None = None  #: one line; None unless failed, proposed or interrupted
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +138,69 @@ class Verdict(StrEnum):
     ABSENT = "absent"  #: it did not
 
 
-class Role(StrEnum):
-    """What the bearer of a token may do; each includes the one before."""
+class PlanState(StrEnum):
+    """How far a plan has come that may need an approval."""
 
-    VIEWER = "viewer"  #: read
-    OPERATOR = "operator"  #: sync, downgrade, stamp, release
-    ADMIN = "admin"  #: also tokens
+    COMPILED = "compiled"  #: no run has asked for an approval of it
+    PROPOSED = "proposed"  #: a run has, and nobody has decided
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person said of a plan; the last word counts."""
+
+    state: PlanState  #: APPROVED or REJECTED
+    actor: str
+    at: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """Somebody's wish to apply a plan to a target that needs an approval first."""
+
+    plan: str  #: digest
+    target: str
+    actor: str  #: who asked: ``clock``, or a person
+    run: str  #: id of the run that asked
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRecord:
+    """What is known of a plan besides its steps."""
+
+    digest: str
+    history: str
+    dialect: str
+    before: Heads
+    after: Heads
+    steps: int  #: how many
+    compiled_at: datetime
+    state: PlanState
+    decision: Decision | None = None  #: the last one
+    proposals: tuple[Proposal, ...] = ()  #: by target and actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanQuery:
+    """A page of plans: everything that is given must match, newest first."""
+
+    before: str | None = None  #: digest of a plan; only older ones
+    limit: int = 50
+    history: str | None = None
+    state: PlanState | None = None
+
+
+class Role(StrEnum):
+    """What the bearer of a token may do; all read."""
+
+    VIEWER = "viewer"  #: read, nothing else
+    APPROVER = "approver"  #: approve and reject plans; start nothing
+    OPERATOR = "operator"  #: sync, downgrade, stamp, release; approve nothing
+    ADMIN = "admin"  #: all of these, and tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

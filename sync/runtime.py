@@ -13,12 +13,14 @@ from uuid import uuid4
 
 from providers.errors import ConfigError
 from providers.types import Target
+from sync.approval import Approvals
 from sync.by_hand import settle_by_hand
 from sync.checks import Checks
 from sync.engine import Engine
 from sync.events.chain import Draft, Event
 from sync.events.kinds import Kind
 from sync.events.log import EventLog
+from sync.gate import Gate
 from sync.histories import Histories, RecordedHistories
 from sync.history import Graph
 from sync.lease import Leases
@@ -36,7 +38,6 @@ from sync.model import (
     Verdict,
 )
 from sync.plan.compiler import Compiler
-from sync.plan.findings import Lint
 from sync.plan.model import Preview
 from sync.plan.processes import Runners
 from sync.plans import Plans, RecordedPlans
@@ -66,7 +67,8 @@ class Runtime:
         self._checks = Checks(engine, width=settings.schedule.concurrency)
         self._runs = Runs(engine, width=settings.schedule.runs)
         self._rollouts = Rollouts(engine, self._runs)
-        self._previews = Previews(engine)
+        self.previews = Previews(engine, settings.targets)
+        self.approvals = Approvals(engine, four_eyes=settings.approval.four_eyes)
         self._sweep = Sweep(
             engine,
             settings.targets,
@@ -129,7 +131,7 @@ class Runtime:
 
     async def preview(self, order: Order, selection: Selection) -> tuple[Preview, ...]:
         """Return what *order* would do to each selected target; nothing is done."""
-        return await self._previews.of(order, self._selected(selection))
+        return await self.previews.of(order, self._selected(selection))
 
     async def request(self, order: Order, selection: Selection, *, actor: str) -> Rollout:
         """Start carrying out *order* on the selected targets, and return without waiting.
@@ -212,10 +214,6 @@ class Runtime:
         """Return the SQL text of a statement; None where none was sent with this digest."""
         async with self._engine.store.reading() as connection:
             return await statements.find(connection, digest)
-
-    async def lint(self, digest: str) -> Lint | None:
-        """Return what was found in a plan; None where there is none, or nobody has looked."""
-        return await self._engine.lints.recorded(digest)
 
     async def graph(self, history: str) -> Graph:
         """Return the revisions of a history as they are on disk now.
@@ -346,6 +344,7 @@ async def engine_of(
             runners=runners,
             plans=plans(Compiler(runners, providers)),
             lints=lints,
+            gate=Gate(log.store, four_eyes=settings.approval.four_eyes),
             patience=Patience(schedule.retry_min, schedule.retry_max),
             heartbeat=lease / BEATS,
             clock=now,

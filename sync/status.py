@@ -25,6 +25,7 @@ class Observation:
     target: Target
     at: datetime
     heads: Heads | None = None  #: None: it could not be read
+    major: str | None = None  #: its server's; None: it could not be read
     error: LevelheadError | None = None  #: why not
 
 
@@ -68,10 +69,13 @@ def noticed(
     old = state or TargetState(target=seen.target.name, status=Status.UNKNOWN)
     if seen.heads is None:
         return postponed(unseen(old, seen), seen.at, patience)
+    if old.heads != seen.heads:  # the plan that it waits for begins elsewhere
+        old = replace(old, awaits=None, awaits_scripts=None)
     return replace(
         old,
         status=standing(seen.heads, knowledge),
         heads=seen.heads,
+        major=seen.major,
         checked_at=seen.at,
         problem=trouble(old, seen, knowledge),
         failures=0,
@@ -100,7 +104,12 @@ def trouble(old: TargetState, seen: Observation, knowledge: Knowledge) -> str | 
         )
     if len(graph.heads) > 1:
         return several_heads(graph)
-    return old.problem if old.failed_scripts == graph.digest else None
+    return old.problem if old.failed_scripts == graph.digest or waits(old, graph) else None
+
+
+def waits(state: TargetState, graph: Graph) -> bool:
+    """Tell whether the plan from here is known, and nobody has approved it."""
+    return state.awaits is not None and state.awaits_scripts == graph.digest
 
 
 def postponed(state: TargetState, now: datetime, patience: Patience) -> TargetState:
@@ -175,9 +184,13 @@ def may_touch(target: Target, state: TargetState | None, now: datetime) -> bool:
 
 
 def may_apply(target: Target, state: TargetState, graph: Graph) -> bool:
-    """Tell whether the clock may apply what is pending: it neither undoes nor hammers."""
+    """Tell whether the clock may turn to what is pending: it neither undoes nor hammers.
+
+    Where a plan needs an approval, its run only proposes it, once.
+    """
     return (
-        target.policy is Policy.APPLY
+        target.policy in (Policy.APPLY, Policy.APPROVE)
+        and not (target.policy is Policy.APPROVE and waits(state, graph))
         and state.status is Status.BEHIND
         and state.hold is None
         and state.failed_scripts != graph.digest
@@ -205,6 +218,7 @@ def view(
         checked_at=known.checked_at,
         last_run=last_run,
         hold=known.hold,
+        awaits=known.awaits if target.policy is Policy.APPROVE else None,
         problem=known.problem,
         retry_at=known.retry_at,
     )

@@ -15,6 +15,9 @@ class Kind(StrEnum):
     HISTORY_FAILED = "history.failed"  #: its scripts or env.py cannot be loaded
 
     PLAN_COMPILED = "plan.compiled"  #: a new plan: its SQL was taken down on a shadow
+    PLAN_PROPOSED = "plan.proposed"  #: a run ended with it: it needs an approval first
+    PLAN_APPROVED = "plan.approved"
+    PLAN_REJECTED = "plan.rejected"
 
     TARGET_CHANGED = "target.changed"  #: heads moved, and no run of ours moved them
     TARGET_UNREACHABLE = "target.unreachable"

@@ -17,6 +17,7 @@ from providers.registry import known_providers
 from providers.types import Target
 from sync.settings.model import (
     Api,
+    Approval,
     Control,
     History,
     HistoryTable,
@@ -31,7 +32,12 @@ from sync.settings.values import NAME, Surroundings, parse_url, quote, suggest
 _Table = TypeVar("_Table", bound=BaseModel)
 
 #: The file's top level: tables that stand once, and tables that repeat.
-SINGLE: Mapping[str, type[BaseModel]] = {"control": Control, "schedule": Schedule, "api": Api}
+SINGLE: Mapping[str, type[BaseModel]] = {
+    "control": Control,
+    "schedule": Schedule,
+    "api": Api,
+    "approval": Approval,
+}
 REPEATED: Mapping[str, type[BaseModel]] = {"history": HistoryTable, "target": TargetTable}
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -51,6 +57,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str], cwd: Path) -> S
     control = reader.single("control", Control)
     schedule = reader.single("schedule", Schedule)
     api = reader.single("api", Api)
+    approval = reader.single("approval", Approval)
     histories = reader.repeated("history", HistoryTable)
     targets = reader.repeated("target", TargetTable)
     mistakes = (
@@ -60,7 +67,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str], cwd: Path) -> S
         *_same_names(document),
         *_same_databases(targets, histories),
     )
-    if mistakes or control is None or schedule is None or api is None:
+    if mistakes or control is None or schedule is None or api is None or approval is None:
         raise ConfigError(_report(file, document, mistakes))
     by_name = {table.name: table for table in histories.values()}
     return Settings(
@@ -68,6 +75,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str], cwd: Path) -> S
         control=control,
         schedule=schedule,
         api=api,
+        approval=approval,
         histories=MappingProxyType({name: _history(table) for name, table in by_name.items()}),
         targets=MappingProxyType(
             {table.name: _target(table, by_name[table.history]) for table in targets.values()}

@@ -135,6 +135,12 @@ class Api(Section):
     )
 
 
+class Approval(Section):
+    """Who approves the plans of targets whose policy is `approve`."""
+
+    four_eyes: bool = Field(default=True, description="Whoever asks for a plan cannot approve it.")
+
+
 class HistoryTable(Section):
     """An Alembic environment and its versions."""
 
@@ -195,8 +201,9 @@ class TargetTable(Section):
     )
     policy: Policy = Field(
         default=_TARGET["policy"],
-        description="`apply`: the clock applies what is pending. `observe`: it only checks. "
-        "`off`: it leaves the target alone.",
+        description="`apply`: the clock applies what is pending. `approve`: so it does, as soon as "
+        "somebody has approved the plan. `observe`: it only checks. `off`: it leaves the target "
+        "alone.",
     )
     schema_: str | None = Field(
         default=None,
@@ -257,6 +264,7 @@ class Settings:
     control: Control = field(default_factory=Control)
     schedule: Schedule = field(default_factory=Schedule)
     api: Api = field(default_factory=Api)
+    approval: Approval = field(default_factory=Approval)
     histories: Mapping[str, History] = field(default_factory=lambda: MappingProxyType({}))
     targets: Mapping[str, Target] = field(default_factory=lambda: MappingProxyType({}))
     hidden: frozenset[str] = field(default=frozenset(), repr=False)

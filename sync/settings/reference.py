@@ -27,6 +27,7 @@ END = "<!-- end: generated -->"
 _WORDS: Mapping[object, str] = {
     str: "text",
     int: "number",
+    bool: "true or false",
     Path: "path",
     timedelta: "duration",
     SecretStr: "URL",
@@ -105,6 +106,8 @@ def _literal(value: object) -> str:
             return f'"{value.otherwise}"'
         case StrEnum() | str():
             return f'"{value}"'
+        case bool():
+            return str(value).lower()
         case _:
             return str(value)
 

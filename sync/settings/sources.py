@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from providers.errors import ConfigError
-from sync.settings.model import Api, Control, Schedule
+from sync.settings.model import Api, Approval, Control, Schedule
 
 FILE_NAME = "levelhead.toml"
 FILE_VARIABLE = "LEVELHEAD_CONFIG"
@@ -53,6 +53,7 @@ class _Overrides(BaseSettings):
     control: Control
     schedule: Schedule
     api: Api
+    approval: Approval
 
 
 class _Environ(EnvSettingsSource):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Row, exists, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sync.model import PlanQuery, PlanRecord, PlanState
 from sync.plan.canonical import plan_from_text, plan_to_text
 from sync.plan.model import Compilation, Plan
-from sync.store import statements
-from sync.store.tables import compilations, plans
+from sync.store import approvals, statements
+from sync.store.tables import compilations, decisions, plans, proposals
 from sync.store.text import canonical
 from sync.store.upsert import insert_absent, insert_or_replace
 
@@ -37,6 +40,79 @@ async def find(connection: AsyncConnection, digest: str) -> Plan | None:
     """Return the plan with this digest; None where there is none."""
     body: str | None = await connection.scalar(select(plans.c.body).where(plans.c.digest == digest))
     return plan_from_text(body) if body else None
+
+
+async def starting_with(connection: AsyncConnection, beginning: str) -> tuple[str, ...]:
+    """Return the first two digests that begin so."""
+    begins = func.substr(plans.c.digest, 1, len(beginning)) == beginning
+    found = await connection.scalars(select(plans.c.digest).where(begins).limit(2))
+    return tuple(found)
+
+
+async def record(connection: AsyncConnection, digest: str) -> PlanRecord | None:
+    """Return what is known of a plan besides its steps; None where there is none."""
+    found = await connection.execute(select(plans).where(plans.c.digest == digest))
+    records = await _records(connection, found.all())
+    return records[0] if records else None
+
+
+async def page(connection: AsyncConnection, query: PlanQuery) -> tuple[PlanRecord, ...]:
+    """Return the plans that match, newest first; none where `before` names no plan."""
+    found = await connection.execute(
+        select(plans)
+        .outerjoin(decisions, decisions.c.plan == plans.c.digest)
+        .where(*_conditions(query))
+        .order_by(plans.c.compiled_at.desc(), plans.c.digest.desc())
+        .limit(query.limit)
+    )
+    return await _records(connection, found.all())
+
+
+def _conditions(query: PlanQuery) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if query.history is not None:
+        conditions.append(plans.c.history == query.history)
+    if query.before is not None:
+        age = (plans.c.compiled_at, plans.c.digest)
+        other = select(*age).where(plans.c.digest == query.before).scalar_subquery()
+        conditions.append(tuple_(*age) < other)
+    if query.state is not None:
+        conditions.append(_is(query.state))
+    return conditions
+
+
+def _is(state: PlanState) -> ColumnElement[bool]:
+    if state in (PlanState.APPROVED, PlanState.REJECTED):
+        return decisions.c.state == state
+    proposed = exists().where(proposals.c.plan == plans.c.digest)
+    asked = proposed if state is PlanState.PROPOSED else ~proposed
+    return decisions.c.state.is_(None) & asked
+
+
+async def _records(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> tuple[PlanRecord, ...]:
+    digests = [row.digest for row in rows]
+    said = await approvals.decisions_on(connection, digests)
+    asked = await approvals.proposals_of(connection, digests)
+    found = []
+    for row in rows:
+        plan, decision = plan_from_text(row.body), said.get(row.digest)
+        proposed = asked.get(row.digest, ())
+        undecided = PlanState.PROPOSED if proposed else PlanState.COMPILED
+        found.append(
+            PlanRecord(
+                digest=row.digest,
+                history=row.history,
+                dialect=row.dialect,
+                before=plan.before,
+                after=plan.after,
+                steps=len(plan.steps),
+                compiled_at=row.compiled_at,
+                state=decision.state if decision else undecided,
+                decision=decision,
+                proposals=proposed,
+            )
+        )
+    return tuple(found)
 
 
 async def remember(connection: AsyncConnection, key: str, found: Compilation) -> None:

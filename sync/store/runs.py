@@ -46,6 +46,7 @@ class RunChange:
     plan: str | None = None
     before: Heads | None = None
     after: Heads | None = None
+    approver: str | None = None
     error: str | None = None
 
 
@@ -66,6 +67,7 @@ async def insert(connection: AsyncConnection, run: Run) -> None:
             plan=run.plan,
             before=run.before,
             after=run.after,
+            approver=run.approver,
             error=run.error,
         )
     )
@@ -153,5 +155,6 @@ def run_from(row: Row[Any]) -> Run:
         plan=row.plan,
         before=row.before,
         after=row.after,
+        approver=row.approver,
         error=row.error,
     )

@@ -213,6 +213,35 @@ _SCRIPTS = (
 )
 
 
+_APPROVALS = (
+    """
+    CREATE TABLE decisions (
+        plan {text} PRIMARY KEY REFERENCES plans (digest),
+        state {text} NOT NULL,
+        actor {text} NOT NULL,
+        at {text} NOT NULL,
+        reason {text}
+    )
+    """,
+    """
+    CREATE TABLE proposals (
+        plan {text} NOT NULL REFERENCES plans (digest),
+        target {text} NOT NULL,
+        actor {text} NOT NULL,
+        run {text} NOT NULL,
+        at {text} NOT NULL,
+        PRIMARY KEY (plan, target, actor)
+    )
+    """,
+    "CREATE INDEX proposals_target ON proposals (target, at)",
+    "CREATE INDEX plans_compiled ON plans (compiled_at, digest)",
+    "ALTER TABLE runs ADD COLUMN approver {text}",
+    "ALTER TABLE targets ADD COLUMN major {text}",
+    "ALTER TABLE targets ADD COLUMN awaits {text}",
+    "ALTER TABLE targets ADD COLUMN awaits_scripts {text}",
+)
+
+
 def _filled(dialect: str, tables: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sql.format(text=_TEXT[dialect]) for sql in tables)
 
@@ -232,6 +261,7 @@ MIGRATIONS: tuple[Mapping[str, tuple[str, ...]], ...] = (
     _both(_PLANS),
     _both(_LINTS),
     _both(_SCRIPTS),
+    _both(_APPROVALS),
 )
 
 #: The version that this code reads and writes.

@@ -132,6 +132,7 @@ runs = Table(
     Column("plan", Text),
     Column("before", HeadSet),
     Column("after", HeadSet),
+    Column("approver", Text),
     Column("error", Text),
 )
 
@@ -149,6 +150,9 @@ targets = Table(
     Column("failed_scripts", Text),
     Column("failures", Integer, nullable=False),
     Column("retry_at", Moment),
+    Column("major", Text),
+    Column("awaits", Text),
+    Column("awaits_scripts", Text),
 )
 
 #: One row for each target that was ever leased; nobody holds it where holder is NULL.
@@ -235,4 +239,26 @@ edits = Table(
     Column("revision", Text, primary_key=True),
     Column("applied", Text, primary_key=True),
     Column("found", Text, primary_key=True),
+)
+
+#: What people said of plans; one row for each, the last word.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("plan", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("reason", Text),
+)
+
+#: Who wants which plan on which target.
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("plan", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("actor", Text, primary_key=True),
+    Column("run", Text, nullable=False),
+    Column("at", Moment, nullable=False),
 )

@@ -29,6 +29,9 @@ class TargetState:
     failed_scripts: str | None = None  #: digest of the graph at which a run failed on a statement
     failures: int = 0  #: how often in a row it was unreachable, starting or busy
     retry_at: datetime | None = None  #: the clock leaves it alone until then
+    major: str | None = None  #: of its server, as `Session.server_major` tells; None: never read
+    awaits: str | None = None  #: digest of the plan that needs an approval, or was rejected
+    awaits_scripts: str | None = None  #: digest of the graph at which that plan was made
 
 
 async def save(connection: AsyncConnection, *states: TargetState) -> None:
@@ -54,6 +57,9 @@ def _row(state: TargetState) -> dict[str, object]:
         "failed_scripts": state.failed_scripts,
         "failures": state.failures,
         "retry_at": state.retry_at,
+        "major": state.major,
+        "awaits": state.awaits,
+        "awaits_scripts": state.awaits_scripts,
     }
 
 
@@ -89,6 +95,12 @@ async def all_to_change(
     return {row.target: _state(row) for row in found}
 
 
+async def awaiting(connection: AsyncConnection, plan: str) -> tuple[str, ...]:
+    """Return the names of the targets that wait for *plan*."""
+    found = await connection.scalars(select(targets.c.target).where(targets.c.awaits == plan))
+    return tuple(found)
+
+
 async def all(  # noqa: A001 - it is called as targets.all(...)
     connection: AsyncConnection,
 ) -> tuple[TargetState, ...]:
@@ -109,4 +121,7 @@ def _state(row: Row[Any]) -> TargetState:
         failed_scripts=row.failed_scripts,
         failures=row.failures,
         retry_at=row.retry_at,
+        major=row.major,
+        awaits=row.awaits,
+        awaits_scripts=row.awaits_scripts,
     )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from api.main import create_app
+from providers.types import Policy
 from sync.model import Role, Selection
 from sync.runtime import Runtime
 from sync.settings import Settings, load_settings
@@ -19,7 +20,7 @@ from tests.support.postgres import Databases
 from tests.support.sample import CHECKOUT
 
 HOSTS = ("127.0.0.1", "localhost", "::1")
-DONE = {"succeeded", "failed", "interrupted"}
+DONE = {"succeeded", "failed", "proposed", "interrupted"}
 CONFIGURATION = f"""
 [[history]]
 name = "app"
@@ -251,6 +252,10 @@ CHANGES = [
     ("POST", "targets/orders-eu/release"),
     ("POST", "tickets/none/settle"),
 ]
+DECISIONS = [
+    ("POST", f"plans/{'0' * 64}/approve"),
+    ("POST", f"plans/{'0' * 64}/reject"),
+]
 ADMINISTRATION = [("GET", "tokens"), ("POST", "tokens"), ("DELETE", "tokens/viewer")]
 READS = [
     "targets",
@@ -261,19 +266,23 @@ READS = [
     "events",
     "events/verify",
     f"statements/{'0' * 64}",
+    "plans",
+    f"plans/{'0' * 64}",
     "histories/app/revisions",
 ]
 
 
 async def test_roles(service: Service) -> None:
     """Every change needs a token with the right role, on loopback as well."""
-    for method, path in CHANGES + ADMINISTRATION:
+    for method, path in CHANGES + DECISIONS + ADMINISTRATION:
         anonymous = await service.send(method, path, None)
         assert anonymous.status_code == 401, path
         assert anonymous.headers["www-authenticate"] == 'Bearer realm="levelhead"'
         assert (await service.send(method, path, Role.VIEWER)).status_code == 403, path
-    for method, path in ADMINISTRATION:
+    for method, path in DECISIONS + ADMINISTRATION:
         assert (await service.send(method, path, Role.OPERATOR)).status_code == 403, path
+    for method, path in CHANGES + ADMINISTRATION:
+        assert (await service.send(method, path, Role.APPROVER)).status_code == 403, path
     assert (await service.get("runs")).json()["items"] == []
 
 
@@ -293,7 +302,7 @@ async def test_no_route_is_forgotten(service: Service) -> None:
         for path, methods in document["paths"].items()
         for method in methods
     }
-    known = {*CHANGES, *ADMINISTRATION, *(("GET", path) for path in READS)}
+    known = {*CHANGES, *DECISIONS, *ADMINISTRATION, *(("GET", path) for path in READS)}
     probes = {("GET", "healthz"), ("GET", "readyz")}
     assert {(m, p.replace("tokens/app", "tokens/viewer")) for m, p in there} == known | probes
 
@@ -478,3 +487,78 @@ async def test_no_answer_holds_a_secret(service: Service, settings: Settings) ->
     text = "".join(answer.text for answer in answers)
     assert "run.succeeded" in text
     assert not [secret for secret in hidden if secret in text]
+
+
+@pytest.fixture
+async def guarded(settings: Settings) -> AsyncIterator[Service]:
+    """The API over targets whose plans need an approval."""
+    guarded = {name: replace(t, policy=Policy.APPROVE) for name, t in settings.targets.items()}
+    async with serving(replace(settings, targets=guarded), open_reads=True) as service:
+        yield service
+
+
+async def test_plans(guarded: Service) -> None:
+    """A plan that a run proposed is listed, read whole, approved, and then applied as it is."""
+    run = await guarded.synced("orders-eu")
+    assert (run["state"], run["approver"]) == ("proposed", None)
+    assert run["events"][-1]["kind"] == "plan.proposed"
+    (listed,) = (await guarded.get("plans", state="proposed")).json()["items"]
+    assert listed["proposals"] == [
+        {
+            "plan": listed["digest"],
+            "target": "orders-eu",
+            "actor": "token:operator",
+            "run": run["id"],
+            "at": run["ended_at"],
+        }
+    ]
+    path = f"plans/{listed['digest']}"
+    whole = (await guarded.get(path)).json()
+    assert whole["record"] == listed
+    assert [step["revision"] for step in whole["plan"]["steps"]][-1:] == whole["plan"]["after"]
+    (target,) = (await guarded.get("targets", status="behind", label="region=eu")).json()["items"]
+    assert target["awaits"] == listed["digest"]
+    said = await guarded.post(f"{path}/approve", Role.APPROVER, reason="read it")
+    assert said.status_code == 200
+    decision = said.json()["decision"]
+    assert (decision["state"], decision["actor"]) == ("approved", "token:approver")
+    done = await guarded.synced("orders-eu")
+    assert (done["state"], done["plan"]) == ("succeeded", listed["digest"])
+    assert done["approver"] == "token:approver"
+    assert (await guarded.get("plans", state="proposed")).json()["items"] == []
+    assert (await guarded.get("plans", history="none")).json()["items"] == []
+
+
+async def test_pages_of_plans(guarded: Service) -> None:
+    """Plans come newest first, page by page."""
+    for to in ("+1", "+2", "head"):
+        await guarded.synced("orders-eu", to)
+    first = (await guarded.get("plans", limit=2)).json()
+    second = (await guarded.client.get(first["next"])).json()
+    digests = [plan["digest"] for plan in (*first["items"], *second["items"])]
+    assert len(set(digests)) == len(digests) == len((await guarded.get("plans")).json()["items"])
+    assert second["next"] is None
+
+
+async def test_decisions_that_are_refused(guarded: Service) -> None:
+    """A plan that nobody knows, a request of one's own and a bad body are problems."""
+    await guarded.post("targets/orders-eu/sync", Role.ADMIN)
+    run = (await guarded.get("runs")).json()["items"][0]
+    await guarded.end_of(run["id"])
+    digest = (await guarded.get("plans")).json()["items"][0]["digest"]
+    for path, role, body, status, code in (
+        (f"plans/{'0' * 64}/approve", Role.APPROVER, {}, 404, "unknown-plan"),
+        (f"plans/{digest}/approve", Role.ADMIN, {}, 403, "own-request"),
+        (f"plans/{digest}/reject", Role.APPROVER, {"why": "no"}, 422, "invalid-request"),
+        (f"plans/{digest}/reject", Role.APPROVER, {"reason": ""}, 422, "invalid-request"),
+    ):
+        answer = await guarded.post(path, role, **body)
+        assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (status, code)
+    assert (await guarded.get("plans", state="proposed")).json()["items"][0]["digest"] == digest
+    rejected = await guarded.post(f"plans/{digest}/reject", Role.APPROVER, reason="not now")
+    assert rejected.json()["decision"]["reason"] == "not now"
+    run = await guarded.synced("orders-eu")
+    assert (run["state"], run["error"].partition(" was ")[2]) == (
+        "failed",
+        "rejected by token:approver: not now",
+    )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from api import plan_schemas, schemas
 from sync import model
+from sync.approval import PlanDetails, StatementLock
 from sync.events.chain import Draft, Event, seal
 from sync.events.kinds import Kind
 from sync.history import Revision
@@ -32,6 +33,12 @@ NOON = datetime(2031, 5, 6, 12, tzinfo=UTC)
         (plan_schemas.Step, Step),
         (plan_schemas.Block, Block),
         (plan_schemas.SkippedDirective, SkippedDirective),
+        (plan_schemas.Decision, model.Decision),
+        (plan_schemas.Proposal, model.Proposal),
+        (plan_schemas.PlanRecord, model.PlanRecord),
+        (plan_schemas.PlanFilter, model.PlanQuery),
+        (plan_schemas.PlanDetails, PlanDetails),
+        (plan_schemas.StatementLock, StatementLock),
         (schemas.Revision, Revision),
         (schemas.EventFilter, model.EventQuery),
         (schemas.RunFilter, model.RunQuery),

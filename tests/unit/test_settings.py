@@ -168,7 +168,7 @@ def test_every_mistake_in_one_go(folder: Path) -> None:
         'api.prot: unknown key (did you mean "port"?)',
         f'history "app".config: there is no file {folder / "nowhere.ini"}',
         'target "eu".history: there is no history "ap" (did you mean "app"?)',
-        "target \"eu\".policy: must be 'apply', 'observe' or 'off'",
+        "target \"eu\".policy: must be 'apply', 'approve', 'observe' or 'off'",
         "target[2].name: is missing",
         'target[2].url: no provider for dialect "mysql"; known are databricks, memory, postgresql',
     ]
