@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from sync.cli.words import span
-from sync.model import Order, Role, Rollout, Selection, TargetStatus, Verdict
+from sync.model import Order, PlanRecord, Role, Rollout, Selection, TargetStatus, Verdict
 from sync.runtime import Runtime
 from sync.settings import Settings
 from sync.store.backends import control_file
@@ -36,6 +36,12 @@ class Door(Protocol):
 
     async def settle(self, ticket: str, verdict: Verdict) -> None:
         """Say what became of an act in doubt."""
+
+    async def approve(self, plan: str, reason: str | None) -> PlanRecord:
+        """Let runs apply a plan, named by its whole digest."""
+
+    async def reject(self, plan: str, reason: str | None) -> PlanRecord:
+        """Let no run apply a plan."""
 
     async def create_token(self, name: str, role: Role) -> str:
         """Create a token, and return its key."""
@@ -68,6 +74,14 @@ class LocalDoor:
     async def settle(self, ticket: str, verdict: Verdict) -> None:
         """Say what became of an act in doubt."""
         await self.reads.settle(ticket, verdict, actor=self._actor)
+
+    async def approve(self, plan: str, reason: str | None) -> PlanRecord:
+        """Let runs apply a plan, named by its whole digest."""
+        return await self.reads.approvals.approve(plan, actor=self._actor, reason=reason)
+
+    async def reject(self, plan: str, reason: str | None) -> PlanRecord:
+        """Let no run apply a plan."""
+        return await self.reads.approvals.reject(plan, actor=self._actor, reason=reason)
 
     async def create_token(self, name: str, role: Role) -> str:
         """Create a token, and return its key."""

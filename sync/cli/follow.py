@@ -25,13 +25,13 @@ from sync.cli.screen import JsonScreen, Screen, TerminalScreen
 from sync.cli.words import heads_text
 from sync.events.chain import Event
 from sync.events.kinds import Kind
-from sync.model import EventQuery, Rollout, Run
+from sync.model import EventQuery, Rollout, Run, RunState
 from sync.runtime import Runtime
 
 #: How often the control database is asked what has happened.
 PACE = timedelta(milliseconds=200)
 PAGE = 500
-FAILURES = frozenset({Kind.RUN_FAILED, Kind.RUN_INTERRUPTED})
+FAILURES = frozenset({Kind.RUN_FAILED, Kind.RUN_INTERRUPTED, Kind.PLAN_PROPOSED})
 
 
 class Board(Protocol):
@@ -112,7 +112,8 @@ class BarBoard:
             doing = f"[green]at {heads_text(run.after)}"
             self._bars.update(bar, total=total, completed=total, doing=doing)
         else:
-            self._bars.update(bar, total=progress.total or 1, doing=f"[red]{run.state.value}")
+            tone = "yellow" if run.state is RunState.PROPOSED else "red"
+            self._bars.update(bar, total=progress.total or 1, doing=f"[{tone}]{run.state.value}")
         self._bars.stop_task(bar)
 
 

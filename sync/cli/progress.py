@@ -10,7 +10,7 @@ from sync.events.chain import Event
 from sync.events.kinds import Kind
 from sync.model import Run, RunState, Verb
 
-ENDED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.INTERRUPTED})
+ENDED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.PROPOSED, RunState.INTERRUPTED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ from datetime import datetime
 
 from sync.cli.door import NOWHERE
 from sync.cli.screen import Screen
-from sync.cli.views import at_head, previews_table, runs_table, statuses_table
+from sync.cli.views import at_head, runs_table, statuses_table
 from sync.errors import AuditError
-from sync.model import Order, RunQuery, Selection, TargetStatus
-from sync.plan.model import Preview
+from sync.model import RunQuery, Selection, TargetStatus
 from sync.runtime import Runtime
 from sync.settings import Settings
 
@@ -29,27 +28,6 @@ async def statuses_now(settings: Settings, selection: Selection) -> tuple[Target
     except AuditError:  # a service holds it, or it may not be written
         async with Runtime.open_reading(settings) as runtime:
             return await runtime.look(selection)
-
-
-async def show_previews(
-    settings: Settings, order: Order, selection: Selection, screen: Screen
-) -> int:
-    """Show what an order would do to each target; 1 where there is no plan for one."""
-    previews = await previews_now(settings, order, selection)
-    screen.show(previews_table(previews), previews)
-    return 0 if all(preview.problem is None for preview in previews) else 1
-
-
-async def previews_now(
-    settings: Settings, order: Order, selection: Selection
-) -> tuple[Preview, ...]:
-    """Return what an order would do, also where there is no control database yet."""
-    try:
-        async with Runtime.open_reading(settings) as runtime:
-            return await runtime.preview(order, selection)
-    except AuditError:
-        async with Runtime.open(settings, url=NOWHERE) as runtime:
-            return await runtime.preview(order, selection)
 
 
 async def show_runs(settings: Settings, query: RunQuery, now: datetime, screen: Screen) -> int:

@@ -17,7 +17,7 @@ from providers.errors import ConfigError, LevelheadError
 from sync.cli.failures import RefusedError, code_of_problem
 from sync.cli.words import one_line
 from sync.errors import ControlDatabaseBusyError
-from sync.model import Order, Role, Rollout, Run, Selection, TargetStatus, Verb, Verdict
+from sync.model import Order, PlanRecord, Role, Rollout, Run, Selection, TargetStatus, Verb, Verdict
 from sync.runtime import Runtime
 
 PREFIX = "/api/v1"
@@ -82,6 +82,16 @@ class ServiceDoor:
         """Say what became of an act in doubt."""
         path = f"/tickets/{quote(ticket, safe='')}/settle"
         await self._send("POST", path, {"outcome": verdict.value})
+
+    async def approve(self, plan: str, reason: str | None) -> PlanRecord:
+        """Let runs apply a plan, named by its whole digest."""
+        body = {"reason": reason}
+        return _read(PlanRecord, await self._send("POST", f"/plans/{plan}/approve", body))
+
+    async def reject(self, plan: str, reason: str | None) -> PlanRecord:
+        """Let no run apply a plan."""
+        body = {"reason": reason}
+        return _read(PlanRecord, await self._send("POST", f"/plans/{plan}/reject", body))
 
     async def create_token(self, name: str, role: Role) -> str:
         """Create a token, and return its key."""

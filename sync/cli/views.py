@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from providers.types import Policy
-from sync.cli.findings import findings_text
 from sync.cli.table import Column, Table
 from sync.cli.words import (
     NOTHING,
     ago,
     heads_text,
     instant,
-    joined,
     or_nothing,
     pending_text,
     span,
@@ -21,7 +19,6 @@ from sync.cli.words import (
 from sync.events.chain import Event
 from sync.events.kinds import Kind
 from sync.model import Run, RunState, Status, TargetStatus, Token
-from sync.plan.model import Preview
 
 _STATUS_TONES = {
     Status.CURRENT: "green",
@@ -40,6 +37,7 @@ _RUN_TONES = {
     RunState.RUNNING: "cyan",
     RunState.SUCCEEDED: "green",
     RunState.FAILED: "red",
+    RunState.PROPOSED: "yellow",
     RunState.INTERRUPTED: "red",
 }
 
@@ -50,6 +48,9 @@ _ENDINGS = {
     "unreachable": "red",
     "lost": "red",
     "skipped": "yellow",
+    "proposed": "yellow",
+    "approved": "green",
+    "rejected": "red",
     "held": "magenta",
 }
 
@@ -59,6 +60,7 @@ _KIND_TONES = {
 
 _POLICY_NOTES = {
     Policy.APPLY: None,
+    Policy.APPROVE: "policy approve: applied when its plan is approved",
     Policy.OBSERVE: "policy observe: only a person applies",
     Policy.OFF: "policy off: left alone",
 }
@@ -169,38 +171,6 @@ def tokens_table(tokens: Iterable[Token]) -> Table:
             for token in tokens
         ),
         empty="no tokens",
-    )
-
-
-def previews_table(previews: Iterable[Preview]) -> Table:
-    """Return one row for each target: how many steps, and which."""
-    return Table(
-        columns=(
-            Column("target"),
-            Column("steps"),
-            Column("from", rank=1),
-            Column("to", rank=1),
-            Column("revisions", beneath=True),
-            Column("problem", beneath=True),
-            Column("findings", beneath=True),
-        ),
-        rows=tuple(_preview_row(preview) for preview in previews),
-        empty="no targets",
-    )
-
-
-def _preview_row(preview: Preview) -> tuple[str, ...]:
-    plan = preview.plan
-    if plan is None:
-        return (preview.target, *(NOTHING,) * 4, or_nothing(preview.problem), NOTHING)
-    return (
-        preview.target,
-        str(len(plan.steps)),
-        heads_text(plan.before),
-        heads_text(plan.after),
-        joined(step.revision for step in plan.steps),
-        or_nothing(preview.problem),
-        findings_text(preview.findings, preview.unasked),
     )
 
 

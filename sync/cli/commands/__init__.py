@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported for what they add to it.
-from sync.cli.commands import looking, orders, running, tokens
+from sync.cli.commands import looking, orders, plans, running, tokens
 from sync.cli.commands.root import app
 
-__all__ = ["app", "looking", "orders", "running", "tokens"]
+__all__ = ["app", "looking", "orders", "plans", "running", "tokens"]

@@ -35,7 +35,9 @@ def synchronise(
     targets: Targets = None,
     *,
     to: Annotated[str, typer.Option("--to", metavar="REV", help="Stop at this revision.")] = "head",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would run.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be sent.")
+    ] = False,
     history: History = None,
     label: Labels = None,
     actor: Actor = None,
@@ -45,7 +47,7 @@ def synchronise(
     """Apply what is pending, and wait until it is done."""
     order, chosen = Order(Verb.SYNC, to), selection(targets, history, label)
     if dry_run:
-        from sync.cli.reading import show_previews
+        from sync.cli.planning import show_previews
 
         return asyncio.run(
             show_previews(settings_of(config), order, chosen, choose_screen(json=json))

@@ -19,7 +19,11 @@ def create_token(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who or what will use it.")],
     *,
     role: Annotated[
-        Role, typer.Option("--role", help="viewer reads, operator changes targets, admin tokens.")
+        Role,
+        typer.Option(
+            "--role",
+            help="All read. approver: decides on plans. operator: starts runs. admin: all.",
+        ),
     ] = Role.VIEWER,
     actor: Actor = None,
     config: Config = None,
