@@ -26,6 +26,14 @@ class SkippedDirective(Answer):
     detail: str
 
 
+class KnownType(Answer):
+    """A type that earlier steps of a path have created: Alembic does not create it again."""
+
+    kind: str = Field(description="As Alembic keeps it in mind.")
+    within: str | None = Field(description="Its schema; null: the search path.")
+    name: str
+
+
 class Step(Answer):
     """One revision, up or down, and the heads it moves between."""
 
@@ -38,6 +46,7 @@ class Step(Answer):
     blocks: list[Block]
     fingerprint: str | None = Field(description="Of the schema that the script has seen.")
     skips: list[SkippedDirective]
+    known: list[KnownType] = Field(description="Types that its script takes to exist.")
 
 
 class Plan(Answer):

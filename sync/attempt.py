@@ -189,6 +189,7 @@ class Attempt:
                 plan.before,
                 support=provider.runner_support(self.target),
                 part=part,
+                known=plan.steps[part.start].known,
             )
 
         return start

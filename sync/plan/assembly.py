@@ -27,11 +27,12 @@ UNEQUAL = "comes out different when it is compiled again"
 
 def assembled(target: Target, before: Heads, one: Recording, other: Recording) -> Plan:
     """Return the plan of a path that was recorded twice, on two shadows and by two clocks."""
-    whole = tuple(of_env(one))
+    whole, once = tuple(of_env(one)), tuple(ahead_of_all(one))
+    shorter = min(one, other, key=lambda recording: len(recording.steps))
     steps = [
-        judged(step, one.steps[place], other.steps[place], target, whole)
-        if place < min(len(one.steps), len(other.steps))
-        else uncompiled(step, one)
+        judged(step, one.steps[place], other.steps[place], target, whole if place else whole + once)
+        if place < len(shorter.steps)
+        else uncompiled(step, shorter)
         for place, step in enumerate(one.path)
     ]
     return plan_of(
@@ -46,22 +47,34 @@ def assembled(target: Target, before: Heads, one: Recording, other: Recording) -
 
 def uncompiled(step: Step, recording: Recording) -> Step:
     """Return a step that the shadow could not show: its script failed there, or one ahead."""
-    failed = recording.path[len(recording.steps)].revision
-    return replace(step, why=(f"{failed} reads what the shadow does not have",))
+    failed = recording.path[len(recording.steps)]
+    why = (f"{failed.revision} reads what the shadow does not have",)
+    known = recording.failed.known if recording.failed and step == failed else ()
+    return replace(step, why=why, known=known)
 
 
 def of_env(recording: Recording) -> Iterator[str]:
     """Yield why no step at all can be replayed: env.py has a part in what happens."""
     for taken in (recording.ahead, recording.behind):
         yield from taken.reasons
-    for sql in (*prologue(recording), *changes(recording.behind)):
+    for sql in (*changes(recording.ahead), *changes(recording.behind)):
         if not is_prologue(sql):
             yield f"env.py sends SQL of its own: {beginning(sql)}"
 
 
+def ahead_of_all(recording: Recording) -> Iterator[str]:
+    """Yield why the first step is live: hook and env.py run with its script, ahead of the rest.
+
+    On connections of their own they may do to the target whatever they find necessary.
+    """
+    for sql in recording.aside:
+        if not is_prologue(sql):
+            yield f"hook or env.py changes something first: {beginning(sql)}"
+
+
 def prologue(recording: Recording) -> tuple[str, ...]:
-    """Return what env.py sends ahead of the scripts."""
-    return (*recording.aside, *changes(recording.ahead))
+    """Return what env.py sends ahead of the scripts, and may send again and again."""
+    return tuple(filter(is_prologue, (*recording.aside, *changes(recording.ahead))))
 
 
 def changes(taken: Taken) -> Iterator[str]:
@@ -88,9 +101,10 @@ def judged(step: Step, one: Taken, other: Taken, target: Target, whole: tuple[st
     if blocks != settled(other):
         live.append(UNEQUAL)
     if live:
-        return replace(step, why=tuple(dict.fromkeys(live))[:MOST], skips=one.skips)
+        why = tuple(dict.fromkeys(live))[:MOST]
+        return replace(step, why=why, skips=one.skips, known=one.known)
     if catalog := told(looks, Looks.CATALOG):
-        known = replace(step, kind=StepClass.CATALOG, fingerprint=one.fingerprint)
+        known = replace(step, kind=StepClass.CATALOG, fingerprint=one.fingerprint, known=one.known)
         return replace(known, why=catalog[:MOST], blocks=blocks, skips=one.skips)
     return replace(step, kind=StepClass.STATIC, blocks=blocks, skips=one.skips)
 

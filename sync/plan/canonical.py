@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from providers.types import Heads
-from sync.plan.model import Block, Plan, SkippedDirective, Step, StepClass
+from sync.plan.model import Block, KnownType, Plan, SkippedDirective, Step, StepClass
 
 
 def plan_of(
@@ -58,7 +58,7 @@ def sent(step: Step) -> dict[str, Any]:
     facts: dict[str, Any] = plain(step)
     del facts["script"]
     if step.kind is StepClass.LIVE:
-        return {**facts, "script": step.script}
+        return {**facts, "script": step.script, "known": plain_types(step)}
     return {**facts, "blocks": [plain_block(b) for b in step.blocks], "class": step.kind}
 
 
@@ -75,6 +75,11 @@ def plain(step: Step) -> dict[str, Any]:
 def plain_block(block: Block) -> dict[str, Any]:
     """Return a block as JSON has it."""
     return {"statements": list(block.statements), "transactional": block.transactional}
+
+
+def plain_types(step: Step) -> list[list[str | None]]:
+    """Return the types that a step's script takes to exist as JSON has them."""
+    return [[known.kind, known.within, known.name] for known in step.known]
 
 
 def plan_to_text(plan: Plan) -> str:
@@ -100,6 +105,7 @@ def whole(step: Step) -> dict[str, Any]:
         "blocks": [plain_block(block) for block in step.blocks],
         "fingerprint": step.fingerprint,
         "skips": [[skip.directive, skip.detail] for skip in step.skips],
+        "known": plain_types(step),
     }
 
 
@@ -130,4 +136,5 @@ def step_from(said: Mapping[str, Any]) -> Step:
         blocks=tuple(Block(tuple(b["statements"]), b["transactional"]) for b in said["blocks"]),
         fingerprint=said["fingerprint"],
         skips=tuple(SkippedDirective(*skip) for skip in said["skips"]),
+        known=tuple(KnownType(*known) for known in said["known"]),
     )

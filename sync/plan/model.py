@@ -38,6 +38,15 @@ class SkippedDirective:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownType:
+    """A type that earlier steps of a path have created: Alembic does not create it again."""
+
+    kind: str  #: as Alembic keeps it in mind
+    within: str | None  #: its schema; None: the search path
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One revision, up or down, and the heads it moves between."""
 
@@ -50,6 +59,7 @@ class Step:
     blocks: tuple[Block, ...] = ()  #: none where it is live, or where nothing is to be sent
     fingerprint: str | None = None  #: of the shadow ahead of a catalog step; else None
     skips: tuple[SkippedDirective, ...] = ()
+    known: tuple[KnownType, ...] = ()  #: ahead of a script that may have to run; else none
 
     @property
     def atomic(self) -> bool:

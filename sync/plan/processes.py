@@ -6,8 +6,9 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import astuple
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +20,7 @@ from sync.history import Graph, Revision, WayBack
 from sync.model import Order
 from sync.plan.canonical import plan_of
 from sync.plan.conversation import Conversation, End, Failed
-from sync.plan.model import Plan, Step
+from sync.plan.model import KnownType, Plan, Step
 from sync.plan.route import Route
 from sync.scripts import digest_of
 from sync.settings import History
@@ -83,10 +84,12 @@ class Runners:
         *,
         support: RunnerSupport,
         part: slice = ALL,
+        known: Sequence[KnownType] = (),
     ) -> AsyncIterator[Conversation]:
         """Start carrying out *part* of *order* on *target*, and talk with the runner in the block.
 
-        *heads* is where the whole path begins; *part* counts its steps.
+        *heads* is where the whole path begins; *part* counts its steps. *known* are the types
+        that the steps ahead of it have created.
 
         The runner takes the target's lock by itself and goes away with the block.
 
@@ -94,7 +97,8 @@ class Runners:
             RunnerTimeoutError: The block took longer than the settings allow.
         """
         asked = migration(history, target, order, heads, support)
-        request = {"op": "migrate", **asked, "part": [part.start, part.stop]}
+        types = [astuple(one) for one in known]
+        request = {"op": "migrate", **asked, "part": [part.start, part.stop], "known": types}
         async with self._talk(history, target.name, request) as talk:
             yield talk
 

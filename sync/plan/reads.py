@@ -6,6 +6,7 @@ too many that runs live is slow, one too few is wrong.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -43,8 +44,8 @@ TELLING = frozenset(
     | {"json_agg", "jsonb_agg", "array_position", "array_to_string", "string_to_array", "format"}
 )
 
-#: Beginnings of their names.
-TELLING_FAMILIES = ("pg_get_", "pg_table_is_visible", "pg_type_is_visible", "pg_function_is_vis")
+#: Families of them.
+TELLING_FAMILIES = re.compile(r"pg_get_\w+|pg_\w+_is_visible")
 
 #: What differs from target to target, or from moment to moment.
 SHIFTING = (
@@ -118,7 +119,7 @@ def unsure(tree: exp.Expr) -> Iterator[str]:
         name = function.name.lower() if isinstance(function, exp.Anonymous) else ""
         if isinstance(function, SHIFTING):
             yield function.sql_name().lower()
-        elif name and name not in TELLING and not name.startswith(TELLING_FAMILIES):
+        elif name and name not in TELLING and not TELLING_FAMILIES.fullmatch(name):
             yield name
 
 

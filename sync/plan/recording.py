@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sync.plan.model import SkippedDirective, Step
+from sync.plan.model import KnownType, SkippedDirective, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Taken:
     reasons: tuple[str, ...] = ()  #: what defies replay
     skips: tuple[SkippedDirective, ...] = ()
     fingerprint: str | None = None  #: of the shadow ahead of the script; None: not asked for
+    known: tuple[KnownType, ...] = ()  #: types that earlier steps of the path have created
 
     def statements(self) -> tuple[Sent, ...]:
         """Return the statements of all blocks, in order."""
@@ -61,6 +62,7 @@ def taken_from(said: Mapping[str, Any], fingerprint: str | None = None) -> Taken
         reasons=tuple(said.get("reasons", ())),
         skips=tuple(SkippedDirective(*skip) for skip in said.get("skips", ())),
         fingerprint=fingerprint,
+        known=tuple(KnownType(*known) for known in said.get("known", ())),
     )
 
 

@@ -12,7 +12,7 @@ from sync.approval import PlanDetails, StatementLock
 from sync.events.chain import Draft, Event, seal
 from sync.events.kinds import Kind
 from sync.history import Revision
-from sync.plan.model import Block, Plan, Preview, SkippedDirective, Step
+from sync.plan.model import Block, KnownType, Plan, Preview, SkippedDirective, Step
 
 NOON = datetime(2031, 5, 6, 12, tzinfo=UTC)
 
@@ -33,6 +33,7 @@ NOON = datetime(2031, 5, 6, 12, tzinfo=UTC)
         (plan_schemas.Step, Step),
         (plan_schemas.Block, Block),
         (plan_schemas.SkippedDirective, SkippedDirective),
+        (plan_schemas.KnownType, KnownType),
         (plan_schemas.Decision, model.Decision),
         (plan_schemas.Proposal, model.Proposal),
         (plan_schemas.PlanRecord, model.PlanRecord),

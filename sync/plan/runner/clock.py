@@ -1,14 +1,17 @@
 """Another clock for a second compilation: what depends on the time comes out different.
 
-Only names of Python's own modules are replaced, for scripts that are imported afterwards.
+Names of Python's own modules are replaced while a script runs, and in the modules of the
+history only: libraries that are written in C do not bear it when they are imported.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta, tzinfo
+from types import BuiltinFunctionType, ModuleType
 from typing import Any
 
 #: So long that year, month, day, hour, minute and second all differ.
@@ -69,15 +72,43 @@ class LaterDate(date, metaclass=Alike):
         return LaterDatetime.now().date()
 
 
-def advance() -> None:
-    """Let all that is imported from now on live later."""
+@contextmanager
+def advanced(modules: list[ModuleType]) -> Iterator[None]:
+    """Let *modules*, and whoever asks Python's own modules, live later during the block."""
+    later = names()
+    places = [vars(dt), vars(time), *map(vars, modules)]
+    found = [
+        (place, name, value)
+        for place in places
+        for name, value in place.items()
+        if is_clock(value) and id(value) in later
+    ]
+    for place, name, value in found:
+        place[name] = later[id(value)]
+    try:
+        yield
+    finally:
+        for place, name, value in found:
+            place[name] = value
+
+
+def is_clock(value: Any) -> bool:  # noqa: ANN401 - whatever a module holds
+    """Tell whether *value* may be one of those that are replaced."""
+    return isinstance(value, (type, BuiltinFunctionType))
+
+
+def names() -> dict[int, Any]:
+    """Return what stands in for the clocks of Python's own modules, by their ids."""
     seconds = LATER.total_seconds()
-    nanoseconds = int(seconds) * 10**9
-    dt.datetime, dt.date = LaterDatetime, LaterDate  # type: ignore[misc]
-    time.time = plus(time.time, seconds)
-    time.time_ns = plus(time.time_ns, nanoseconds)
-    for name in ("gmtime", "localtime", "ctime"):
-        setattr(time, name, at_later(getattr(time, name)))
+    stand_ins: list[tuple[Any, Any]] = [
+        (datetime, LaterDatetime),
+        (date, LaterDate),
+        (time.time, plus(time.time, seconds)),
+        (time.time_ns, plus(time.time_ns, int(seconds) * 10**9)),
+    ]
+    now = plus(time.time, seconds)
+    stand_ins += [(told, at(told, now)) for told in (time.gmtime, time.localtime, time.ctime)]
+    return {id(clock): later for clock, later in stand_ins}
 
 
 def plus(clock: Callable[[], Any], more: float) -> Callable[[], Any]:
@@ -85,6 +116,6 @@ def plus(clock: Callable[[], Any], more: float) -> Callable[[], Any]:
     return lambda: clock() + more
 
 
-def at_later(told: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Return a function of `time` that takes the later time where none is given."""
-    return lambda seconds=None: told(time.time() if seconds is None else seconds)
+def at(told: Callable[[Any], Any], now: Callable[[], float]) -> Callable[..., Any]:
+    """Return a function of `time` that takes the time of *now* where none is given."""
+    return lambda seconds=None: told(now() if seconds is None else seconds)

@@ -10,7 +10,9 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from alembic.config import Config
@@ -24,6 +26,7 @@ from .environment import Environment
 from .errors import RefusedError, described, is_users
 from .guard import VersionGuard, guard_for
 from .history import Step, path, revisions
+from .memory import Known, recalled, remind
 from .pipe import Pipe
 from .recorder import Recorder
 from .words import is_setting
@@ -42,8 +45,7 @@ class Compilation(Environment):
         self.taken: list[dict[str, Any]] = []  #: one for each step of the path that was run
         self.ahead: dict[str, Any] = {}  #: what env.py has sent
         self.way: list[dict[str, Any]] = []
-        if request["later"]:
-            clock.advance()
+        self.known: list[Known] = []  #: types that existed ahead of the step that runs
 
     def in_step(self) -> bool:
         """Tell whether a script is running."""
@@ -60,7 +62,8 @@ class Compilation(Environment):
         except Exception as error:
             if not self.recorder.script or not self.way:
                 raise
-            return {**self.answer(), "failed": {**self.recorder.taken(), **described(error)}}
+            failed = {**self.recorder.taken(), "known": self.known, **described(error)}
+            return {**self.answer(), "failed": failed}
 
     def answer(self) -> dict[str, Any]:
         """Return what was taken down."""
@@ -114,19 +117,29 @@ class Compilation(Environment):
             raise RefusedError(
                 "env.py must call context.configure() and then context.run_migrations() just once"
             )
+        impl = self.impl()
         self.ahead = self.recorder.taken()
         verb, to, heads = (self.request[name] for name in ("verb", "to", "heads"))
         yield from self.way_to(heads)
+        remind(impl, [])
         chosen = revisions(self.script, verb, to, tuple(heads))
         self.way = path(chosen, tuple(heads))
         self.rehearse(chosen, self.connection)
         for step, facts in zip(chosen, self.way):  # noqa: B905 - Python 3.9 too
             self.pipe.announce("step", **facts)
             self.recorded(step)
+            self.known = recalled(impl)
             yield step
-            self.taken.append(self.recorder.taken())
+            self.taken.append({**self.recorder.taken(), "known": self.known})
             self.pipe.say("done", facts={})
         self.recorder.muted, self.ended = 0, True
+
+    def time(self, step: Step) -> AbstractContextManager[None]:
+        """Return the time in which the script of *step* runs."""
+        if not self.request["later"]:
+            return nullcontext()
+        revision = getattr(step, "revision", None)
+        return clock.advanced([*modules(), *([revision.module] if revision else [])])
 
     def way_to(self, heads: list[str]) -> Iterator[Step]:
         """Give Alembic the steps from an empty database to *heads*; forget what they send."""
@@ -152,10 +165,16 @@ class Compilation(Environment):
 
         def run(**arguments: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
             recorder.muted, recorder.script = 0, file
-            script(**arguments)
+            with self.time(step):
+                script(**arguments)
             recorder.muted, recorder.script = 1, ""
 
         step.migration_fn = run
+
+
+def modules() -> list[ModuleType]:
+    """Return the modules that belong to the project."""
+    return [m for m in [*sys.modules.values()] if is_users(str(getattr(m, "__file__", None) or ""))]
 
 
 def sources(script: ScriptDirectory, root: Path) -> dict[str, str]:

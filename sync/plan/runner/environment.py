@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from .connection import is_ours, unreachable
 from .errors import RefusedError
 from .extension import connect_with, loaded, refuse_while
-from .history import Step
+from .history import Step, call_hook
 from .pipe import Pipe
 from .words import is_news
 
@@ -39,9 +39,10 @@ class Environment(ABC):
         self.config = config
         self.script = script
         self.extension: ModuleType | None = None
-        self.aside: list[str] = []  #: what env.py has sent on connections of its own
+        self.aside: list[str] = []  #: what hook and env.py have sent on connections of their own
         self.connected = False  #: on our own connection
         self.ended = False
+        self.context: MigrationContext | None = None  #: what env.py has configured
 
     def run(self) -> dict[str, Any]:
         """Carry out the request; return what the service shall know at the end."""
@@ -56,6 +57,7 @@ class Environment(ABC):
                 self.config, self.script, fn=self.steps, destination_rev=self.request["to"]
             ),
         ):
+            call_hook(self.request["hook"], self.config)
             original = MigrationContext.configure
             MigrationContext.configure = self.substitute(original)  # type: ignore[method-assign]
             self.lend()
@@ -107,6 +109,11 @@ class Environment(ABC):
         """Be told by Alembic that the version table was moved in the open transaction."""
         return
 
+    def impl(self) -> Any:  # noqa: ANN401 - Alembic's DefaultImpl
+        """Return what carries out directives; there is one once env.py has configured."""
+        assert self.context is not None  # noqa: S101 - only called while steps are given
+        return self.context.impl
+
     def lend(self) -> None:
         """Put our connection where env.py looks for one: an attribute ``{connection}``."""
         for name, value in self.request["attributes"].items():
@@ -131,6 +138,7 @@ class Environment(ABC):
             context: MigrationContext = original(
                 connection=ours, environment_context=environment_context, opts=options
             )
+            self.context = context
             return context
 
         return configure
@@ -164,7 +172,7 @@ def overheard(said: list[str]) -> Iterator[None]:
     """Note in *said* what changes something on an engine that is not ours, during the block.
 
     env.py may prepare its connection, by ``SET search_path`` for instance: what it sends
-    before it hands the connection over concerns ours too.
+    before it hands the connection over concerns ours too. The hook may prepare the database.
     """
 
     def hear(connection: Connection, _: Any, sql: str, parameters: Any, *__: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own

@@ -37,7 +37,6 @@ def loaded(request: dict[str, Any]) -> tuple[Config, ScriptDirectory]:
     os.environ.update({name: fill(value, facts) for name, value in request["env"].items()})
     config.attributes.update({k: fill(v, facts) for k, v in request["attributes"].items()})
     config.attributes["levelhead.lock_held"] = True
-    call_hook(request["hook"], config)
     return config, script
 
 

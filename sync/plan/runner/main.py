@@ -37,6 +37,8 @@ def respond(request: dict[str, Any], pipe: Pipe) -> dict[str, Any]:
     from . import history  # noqa: PLC0415 - imports Alembic; the talk must stand first
 
     config, script = history.loaded(request)
+    if request["op"] in ("graph", "path"):
+        history.call_hook(request["hook"], config)
     if request["op"] == "graph":
         return history.graph(script, config)
     if request["op"] == "path":

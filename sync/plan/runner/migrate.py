@@ -15,6 +15,7 @@ from .errors import RefusedError
 from .guard import VersionGuard, guard_for
 from .history import Step, path, revisions
 from .journal import Journal
+from .memory import remind
 from .pipe import Pipe
 from .words import is_setting
 
@@ -94,6 +95,7 @@ class Migration(Environment):
             raise RefusedError(
                 "env.py must call context.configure() and then context.run_migrations() just once"
             )
+        remind(self.impl(), self.request["known"])
         for step, facts in zip(self.chosen, self.way):  # noqa: B905 - Python 3.9 too
             self.journal.begin(facts, self.pipe.announce("step", **facts)["applied"])
             guarded(step, self.guard, facts["before"])
