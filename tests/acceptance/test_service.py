@@ -20,7 +20,7 @@ from tests.support.engine import execute, query, version
 from tests.support.killing import all_stopped, held, in_doubt, ledger, make_targets, write_history
 from tests.support.postgres import Databases
 from tests.support.sample import Outcome
-from tests.support.service import LEVELHEAD, Service, Site, until, write_site
+from tests.support.service import LEVELHEAD, SCHEDULE, Service, Site, until, write_site
 
 ALL = ["r1", "r2", "r3", "r4"]
 
@@ -37,14 +37,19 @@ def site(tmp_path: Path, urls: dict[str, str]) -> Site:
     return write_site(write_history(tmp_path / "history"), urls, control='lease = "2s"')
 
 
-async def test_it_ends_at_once_while_idle(site: Site) -> None:
+@pytest.fixture
+def patient(tmp_path: Path, urls: dict[str, str]) -> Site:
+    """Give the same with a grace period that is longer than any test waits."""
+    schedule = {**SCHEDULE, "grace": "1h"}
+    return write_site(write_history(tmp_path / "history"), urls, schedule=schedule)
+
+
+async def test_it_ends_at_once_while_idle(patient: Site) -> None:
     """SIGTERM between two sweeps ends it without waiting for anything; both ends are on record."""
-    async with site.served() as service:
+    async with patient.served() as service:
         await service.all_current()
-        told = time.monotonic()
         assert await service.stop() == 0
-        assert time.monotonic() - told < 2
-    ends = await site.run("events", "--json", "--kind", "service.stopped")
+    ends = await patient.run("events", "--json", "--kind", "service.stopped")
     assert ends.out.count('"service.stopped"') == 1
 
 
@@ -60,7 +65,7 @@ async def test_it_gives_back_what_it_interrupts(
             await all_stopped(holds)
             told = time.monotonic()
             assert await service.stop() == 0
-            assert 1 <= time.monotonic() - told < 5  # the grace period is 1 s
+            assert time.monotonic() - told >= 1  # the grace period
         assert await query(database, "SELECT holder FROM leases") == [(None,)]
         await holds["inside"].wait_for_end()
     assert await version(urls["inside"]) == {"r1"}
@@ -74,9 +79,9 @@ async def test_it_gives_back_what_it_interrupts(
 
 
 @pytest.mark.slow
-async def test_it_lets_a_statement_end_in_time(site: Site, urls: dict[str, str]) -> None:
+async def test_it_lets_a_statement_end_in_time(patient: Site, urls: dict[str, str]) -> None:
     """What ends within the grace period is not interrupted: the whole run is."""
-    async with held(urls, {"inside": "inside"}) as holds, site.served() as service:
+    async with held(urls, {"inside": "inside"}) as holds, patient.served() as service:
         await all_stopped(holds)
         ending = asyncio.create_task(service.stop())
         await asyncio.sleep(0.2)
@@ -232,12 +237,11 @@ async def test_a_target_that_never_answers(tmp_path: Path) -> None:
     """A host that takes the connection and says nothing does not keep the service from ending."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/nothing"
-        site = write_site(write_history(tmp_path / "history"), {"silent": url})
+        history, patience = write_history(tmp_path / "history"), 'connect_timeout = "1h"'
+        site = write_site(history, {"silent": url}, target=patience)
         async with site.served() as service:
             connection, _ = await asyncio.to_thread(silent.accept)
-            told = time.monotonic()
             assert await service.stop() == 0
-            assert time.monotonic() - told < 3
             connection.close()
             assert "Traceback" not in service.log.decode()
 
