@@ -174,6 +174,8 @@ class Fingerprinting(Protocol):
         It is the hash of what `snapshot` returns, made by the server where that is less work.
 
         Raises:
+            StatementError: A table was locked for longer than the target's `lock_timeout`.
+            AccessDeniedError: The catalog may not be read.
             ConnectionLostError: The session died; nothing was changed.
         """
         ...
@@ -182,6 +184,8 @@ class Fingerprinting(Protocol):
         """Return the live schema itself, version table excluded, so that drift can be read.
 
         Raises:
+            StatementError: A table was locked for longer than the target's `lock_timeout`.
+            AccessDeniedError: The catalog may not be read.
             ConnectionLostError: The session died; nothing was changed.
         """
         ...

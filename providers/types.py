@@ -80,7 +80,8 @@ class RunnerSupport:
 class Snapshot:
     """A live schema, object by object, in words that a person can compare."""
 
-    objects: Mapping[str, str]  #: such as ``"column users.email"``: ``"text not null"``
+    #: kind, a space, name -> what it is, as in ``"column users.email"``: ``"text not null"``
+    objects: Mapping[str, str]
     fingerprint: str  #: hash of *objects*, as `Fingerprinting.fingerprint` returns it
 
 
