@@ -85,6 +85,13 @@ class Target(Answer):
     hold: Hold | None
     awaits: str | None = Field(description="Digest of the plan that waits for an approval.")
     problem: str | None = Field(description="Why it could not be checked or brought to head.")
+    drift: list[str] = Field(
+        description="How its schema differs from what was recorded, in words.",
+        examples=[["+ column users.nick: text"]],
+    )
+    minority: str | None = Field(
+        description="How its schema differs from that of most targets at the same heads."
+    )
     retry_at: Moment | None = Field(description="The clock leaves it alone until then.")
 
 

@@ -43,6 +43,9 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.PLAN_APPROVED: "Somebody approved a plan. `plan`, `reason`",
     Kind.PLAN_REJECTED: "Somebody rejected a plan. `plan`, `reason`",
     Kind.TARGET_CHANGED: "Heads moved, and no run moved them. `before`, `after`",
+    Kind.TARGET_DRIFTED: "Its schema is not the one that was recorded at its heads. `recorded` and "
+    "`found` are fingerprints; `difference`: what was added, dropped and changed, in lines",
+    Kind.TARGET_RESTORED: "Its schema is the recorded one again. `recorded`, `found`",
     Kind.TARGET_UNREACHABLE: "It could not be checked. `message`",
     Kind.TARGET_RECOVERED: "It answers again.",
     Kind.TARGET_HELD: "A person's downgrade or stamp put it on hold. `reason`",
@@ -81,6 +84,8 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.STAMP_INTERRUPTED: "Nobody knows yet whether it was set.",
     Kind.STAMP_RESOLVED: "The version table told.",
     Kind.DIRECTIVE_SKIPPED: "A directive of a script has no counterpart on the target's database.",
+    Kind.FINGERPRINT_FAILED: "The schema that a run left could not be read, so nothing is recorded "
+    "to compare it with. The run stands. `message`",
     Kind.LEASE_LOST: "Another service took the target over in the middle of a run.",
     Kind.TOKEN_CREATED: "`name`, `role`; the key is nowhere.",
     Kind.TOKEN_REVOKED: "`name`",

@@ -15,6 +15,7 @@ from providers.errors import LevelheadError, StampConflictError, StartingError
 from providers.types import Heads, Target
 from sync import executor
 from sync.delay import Delays
+from sync.drifts import look_after_run, note_or_record, record
 from sync.endings import (
     Ending,
     about,
@@ -33,6 +34,7 @@ from sync.errors import ApprovalNeededError, AuditError, LeaseLostError, Multipl
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.executor import Executor, Runner
+from sync.fingerprints import Sight
 from sync.gate import approved_only, proposal_of
 from sync.history import Graph, behind, several_heads
 from sync.journal import Journal
@@ -63,6 +65,8 @@ class Attempt:
     delays: Delays  #: where it waits for a target that is starting
     began: bool = field(default=False, init=False)  #: ``run.started`` is, or is about to be, stored
     scripts: str | None = field(default=None, init=False)  #: digest of the graph that it follows
+    start: Heads | None = field(default=None, init=False)  #: where a migration began
+    schema: Sight | None = field(default=None, init=False)  #: what it left
     recovering: bool = field(default=False, init=False)  #: the run is another service's
     approval: Decision | None = field(default=None, init=False)  #: of its plan; None: not needed
 
@@ -128,29 +132,35 @@ class Attempt:
         self.scripts = graph.digest
         require_one_head(order, graph)
         async with visiting(self.engine.providers, self.target) as visit:
-            session = await visit.session()
-            settled = await self._settle(session, journal, graph)
-            if order.verb is Verb.STAMP:
-                return await self._stamp(session, journal, graph, settled)
-            if settled.unknown:
-                raise in_doubt(self.target, settled.unknown)
-            if is_at_head(order, graph, settled.heads):
-                plan = plan_of(graph.history, self.target.dialect, settled.heads, ())
-                return await executor.do_nothing(plan, journal, self._begin)
-            route = await self._route(session, settled.heads)
-            plan = await self._plan(visit, route)
-            self.approval = await self.engine.gate.passed(self.run, self.target, plan)
-            runner = await self._runner(plan)
-            if self.approval:
-                runner = approved_only(runner, plan, self.target, self.engine.plans, route)
-            replayed = Executor(
-                plan=plan,
-                visit=visit,
-                journal=journal,
-                runner=runner,
-                approver=self.approval.actor if self.approval else None,
-            )
-            return await replayed.carry_out(self._begin)
+            heads = await self._move(visit, journal, graph)
+            self.schema = await look_after_run(self.engine, visit, heads)
+            return heads
+
+    async def _move(self, visit: Visit, journal: Journal, graph: Graph) -> Heads:
+        order, session = self.run.order, await visit.session()
+        settled = await self._settle(session, journal, graph)
+        if order.verb is Verb.STAMP:
+            return await self._stamp(session, journal, graph, settled)
+        if settled.unknown:
+            raise in_doubt(self.target, settled.unknown)
+        self.start = settled.heads
+        if is_at_head(order, graph, settled.heads):
+            plan = plan_of(graph.history, self.target.dialect, settled.heads, ())
+            return await executor.do_nothing(plan, journal, self._begin)
+        route = await self._route(session, settled.heads)
+        plan = await self._plan(visit, route)
+        self.approval = await self.engine.gate.passed(self.run, self.target, plan)
+        runner = await self._runner(plan)
+        if self.approval:
+            runner = approved_only(runner, plan, self.target, self.engine.plans, route)
+        replayed = Executor(
+            plan=plan,
+            visit=visit,
+            journal=journal,
+            runner=runner,
+            approver=self.approval.actor if self.approval else None,
+        )
+        return await replayed.carry_out(self._begin)
 
     async def _route(self, session: Session, heads: Heads) -> Route:
         history = self.engine.histories[self.target.history]
@@ -309,10 +319,21 @@ class Attempt:
             await runs.update(connection, self.run.id, change(end, now))
             if end.state is RunState.PROPOSED and isinstance(end.error, ApprovalNeededError):
                 await approvals.propose(connection, proposal_of(self.run, end.error, now))
+            drifts = await self._record_schema(connection, end)
             unwritten = [] if self.began else never_began(self.run, end)
-            return None, (*unwritten, *events_of(self.run, end, old, new))
+            return None, (*unwritten, *events_of(self.run, end, old, new), *drifts)
 
         await self.engine.log.share(work)
+
+    async def _record_schema(self, connection: AsyncConnection, end: Ending) -> Sequence[Draft]:
+        """Put on record what the run left; one that did nothing has but looked."""
+        if self.schema is None or end.error is not None:
+            return ()
+        if self.start == end.heads:
+            return await note_or_record(connection, self.target, self.schema)
+        await record(connection, self.target, self.schema)
+        problem = self.schema.problem
+        return [about(self.run, Kind.FINGERPRINT_FAILED, message=problem)] if problem else ()
 
     def _after(
         self, old: TargetState | None, end: Ending, knowledge: Knowledge, now: datetime

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.errors import LevelheadError
 from providers.types import Policy, Target
+from sync.drifts import Drifts, look_at_schema, note
 from sync.engine import Engine
 from sync.events.chain import Draft
+from sync.fingerprints import is_due
 from sync.model import RunState, TargetStatus
 from sync.status import Knowledge, Observation, differences, noticed, view
 from sync.store import runs, targets
+from sync.store.fingerprints import Fingerprints
 from sync.store.targets import TargetState
 
 #: Runs in these states move heads: what is seen meanwhile says nothing.
@@ -23,8 +27,9 @@ MOVING = (RunState.REQUESTED, RunState.DELAYED, RunState.RUNNING)
 class Checks:
     """The eyes of the engine. Looking never creates anything on a target."""
 
-    def __init__(self, engine: Engine, *, width: int) -> None:
+    def __init__(self, engine: Engine, drifts: Drifts, *, width: int) -> None:
         self._engine = engine
+        self._drifts = drifts
         self._width = asyncio.Semaphore(width)
 
     async def check(self, chosen: Sequence[Target]) -> tuple[TargetStatus, ...]:
@@ -39,12 +44,14 @@ class Checks:
         states, last = await self._records()
         found = []
         looks = {seen.target.name: seen for seen in await self.look(chosen)}
+        schemas = [(one.target, one.schema) for one in looks.values() if one.schema]
         for target in chosen:
             known, state = knowledge[target.history], states.get(target.name)
             if seen := looks.get(target.name):
                 state = noticed(state, seen, known, self._engine.patience)
             found.append(view(target, state, known.graph, last.get(target.name)))
-        return tuple(found)
+        known_schemas = await self._drifts.noticed(await self._drifts.known(), schemas)
+        return await self._drifts.shown(found, known_schemas)
 
     async def moving(self) -> frozenset[str]:
         """Return the names of the targets with a run under way."""
@@ -57,7 +64,8 @@ class Checks:
         Those that the settings leave alone altogether are not looked at.
         """
         wanted = [target for target in chosen if target.policy is not Policy.OFF]
-        return await asyncio.gather(*map(self._look, wanted))
+        known = await self._drifts.known()
+        return await asyncio.gather(*[self._look(target, known) for target in wanted])
 
     async def knowledge(self, chosen: Iterable[Target]) -> Mapping[str, Knowledge]:
         """Return what is known of each history that *chosen* follow, by name."""
@@ -74,10 +82,11 @@ class Checks:
         """Return the chosen targets as they were at their last check."""
         knowledge = await self.knowledge(chosen)
         states, last = await self._records()
-        return tuple(
+        found = [
             view(t, states.get(t.name), knowledge[t.history].graph, last.get(t.name))
             for t in chosen
-        )
+        ]
+        return await self._drifts.shown(found, await self._drifts.known())
 
     async def _records(self) -> tuple[Mapping[str, TargetState], Mapping[str, str]]:
         """Return target name -> state, and target name -> id of its newest run."""
@@ -85,9 +94,10 @@ class Checks:
             states = {state.target: state for state in await targets.all(connection)}
             return states, await runs.last_runs(connection)
 
-    async def _look(self, target: Target) -> Observation:
+    async def _look(self, target: Target, known: Mapping[str, Fingerprints]) -> Observation:
         async with self._width:
-            return await look_at(self._engine, target)
+            schema = known.get(target.name) or Fingerprints(target=target.name)
+            return await look_at(self._engine, target, schema)
 
     async def _record(
         self, seen: Sequence[Observation], knowledge: Mapping[str, Knowledge]
@@ -107,17 +117,25 @@ class Checks:
                     new = noticed(old, one, history, self._engine.patience)
                     states.append(new)
                     drafts += differences(old, new, one.target)
+                    if one.schema:
+                        drafts += await note(batch.connection, one.target, one.schema)
             await targets.save(batch.connection, *states)
             await batch.append(*drafts)
 
 
-async def look_at(engine: Engine, target: Target) -> Observation:
-    """Look at one target, without writing anything down."""
+async def look_at(engine: Engine, target: Target, known: Fingerprints | None = None) -> Observation:
+    """Look at one target, without writing anything down.
+
+    At its schema too where that is due after what is *known*; None leaves it alone.
+    """
     at = engine.clock()
     try:
         async with engine.providers.open(target) as session:
             heads, major = await session.heads(), await session.server_major()
-            return Observation(target=target, at=at, heads=heads, major=major)
+            seen = Observation(target=target, at=at, heads=heads, major=major)
+            if known is None or not is_due(known, heads, at, engine.drift_every):
+                return seen
+            return replace(seen, schema=await look_at_schema(session, heads, engine.store, at=at))
     except LevelheadError as error:
         return Observation(target=target, at=at, error=error)
 

@@ -33,4 +33,5 @@ class Engine:
     gate: Gate
     patience: Patience
     heartbeat: timedelta  #: how often a lease is renewed during an act
+    drift_every: timedelta | None  #: from one look at a schema to the next; None: never
     clock: Callable[[], datetime]

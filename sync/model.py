@@ -19,7 +19,7 @@ class Status(StrEnum):
     AHEAD = "ahead"  #: at a revision that this service has known, but that is not on disk now
     UNKNOWN = "unknown"  #: at a revision nobody here has heard of, or never checked
     HELD = "held"  #: a person's downgrade or stamp stands until it is released
-    DRIFTED = "drifted"
+    DRIFTED = "drifted"  #: at head, but its schema is not the one that was recorded
     STARTING = "starting"  #: its server is, and takes no session yet
     UNREACHABLE = "unreachable"
 
@@ -51,6 +51,8 @@ class TargetStatus:
     hold: Hold | None = None
     awaits: str | None = None  #: digest of the plan that waits for an approval, or was rejected
     problem: str | None = None  #: one line: why it could not be checked or brought to head
+    drift: tuple[str, ...] = ()  #: how its schema differs from what was recorded, in words
+    minority: str | None = None  #: how it differs from most targets at the same heads
     retry_at: datetime | None = None  #: the clock leaves it alone until then
 
 

@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from providers.types import Target
 from sync.approval import Approvals
 from sync.by_hand import settle_by_hand
 from sync.checks import Checks
+from sync.drifts import Drifts
 from sync.engine import Engine
 from sync.events.chain import Draft, Event
 from sync.events.kinds import Kind
@@ -64,7 +65,9 @@ class Runtime:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self.settings = settings
         self._engine = engine
-        self._checks = Checks(engine, width=settings.schedule.concurrency)
+        self._drifts = Drifts(engine, settings.targets)
+        width = settings.schedule.concurrency
+        self._checks = Checks(engine, self._drifts, width=width)
         self._runs = Runs(engine, width=settings.schedule.runs)
         self._rollouts = Rollouts(engine, self._runs)
         self.previews = Previews(engine, settings.targets)
@@ -128,6 +131,15 @@ class Runtime:
     async def look(self, selection: Selection) -> tuple[TargetStatus, ...]:
         """Look at the selected targets now, without recording anything."""
         return await self._checks.glance(self._selected(selection))
+
+    async def inspect(self, selection: Selection) -> tuple[TargetStatus, ...]:
+        """Do as `look`, and at each schema too, however short ago somebody did."""
+        engine = self._engine
+        if engine.drift_every is not None:
+            engine = replace(engine, drift_every=timedelta(0))
+        width = self.settings.schedule.concurrency
+        checks = Checks(engine, self._drifts, width=width)
+        return await checks.glance(self._selected(selection))
 
     async def preview(self, order: Order, selection: Selection) -> tuple[Preview, ...]:
         """Return what *order* would do to each selected target; nothing is done."""
@@ -347,6 +359,7 @@ async def engine_of(
             gate=Gate(log.store, four_eyes=settings.approval.four_eyes),
             patience=Patience(schedule.retry_min, schedule.retry_max),
             heartbeat=lease / BEATS,
+            drift_every=schedule.drift_every,
             clock=now,
         )
     finally:

@@ -10,6 +10,7 @@ from providers.errors import LevelheadError, StartingError
 from providers.types import Heads, Policy, Target
 from sync.events.chain import JSON, Draft
 from sync.events.kinds import Kind
+from sync.fingerprints import Sight
 from sync.history import Graph, behind, several_heads, strangers
 from sync.model import Status, TargetStatus
 from sync.store.targets import TargetState
@@ -27,6 +28,7 @@ class Observation:
     heads: Heads | None = None  #: None: it could not be read
     major: str | None = None  #: its server's; None: it could not be read
     error: LevelheadError | None = None  #: why not
+    schema: Sight | None = None  #: None: nobody looked at that
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -20,7 +20,7 @@ from sync.cli.table import Column, Table
 from sync.cli.words import count, heads_text, one_line
 from sync.errors import AuditError, MultipleHeadsError, UnknownRevisionError
 from sync.history import Graph, behind, strangers
-from sync.model import RunQuery
+from sync.model import RunQuery, Selection, TargetStatus
 from sync.plan.processes import Runners
 from sync.pool import Providers
 from sync.runtime import Runtime
@@ -74,6 +74,7 @@ async def look(settings: Settings) -> list[Finding]:
         token_file(settings.control.token_file),
         *scripts,
         *await visit_all(settings, graphs),
+        *await drifts(settings),
     ]
 
 
@@ -134,6 +135,28 @@ async def load(history: History, runners: Runners, graphs: dict[str, Graph]) -> 
         return Finding(Verdict.FAIL, subject, text, MultipleHeadsError.exit_code)
     revisions = count(len(graph.revisions), "revision")
     return Finding(Verdict.OK, subject, f"{revisions}, head {heads_text(graph.heads)}")
+
+
+async def drifts(settings: Settings) -> list[Finding]:
+    """Tell which live schemas are not what was recorded, or not those of most others."""
+    file = control_file(settings.control.url.get_secret_value())
+    if file and not file.exists():
+        return []
+    try:
+        async with Runtime.open_reading(settings) as runtime:
+            statuses = await runtime.inspect(Selection())
+    except LevelheadError:
+        return []  # told of the control database itself
+    return [finding for status in statuses for finding in drifted(status)]
+
+
+def drifted(status: TargetStatus) -> Iterator[Finding]:
+    """Yield what is to be said of a target's schema: a line for each difference."""
+    subject = f"target {status.name}"
+    for line in status.drift:
+        yield Finding(Verdict.WARN, subject, f"drifted: {line}", exit_code=1)
+    if status.minority:
+        yield Finding(Verdict.WARN, subject, status.minority)
 
 
 async def visit_all(settings: Settings, graphs: Mapping[str, Graph]) -> list[Finding]:

@@ -100,9 +100,10 @@ def _status_row(status: TargetStatus) -> tuple[str, ...]:
 def status_problem(status: TargetStatus) -> str | None:
     """Return why a target stands where it stands; None where there is nothing to say."""
     if status.hold is not None:
-        return f"on hold since {instant(status.hold.since)}, {status.hold.actor}: " + (
+        hold = f"on hold since {instant(status.hold.since)}, {status.hold.actor}: " + (
             status.hold.reason
         )
+        return f"{hold}; {status.problem}" if status.drift else hold
     return status.problem or _policy_note(status)
 
 

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     PLAN_REJECTED = "plan.rejected"
 
     TARGET_CHANGED = "target.changed"  #: heads moved, and no run of ours moved them
+    TARGET_DRIFTED = "target.drifted"  #: its schema is not the one that was recorded
+    TARGET_RESTORED = "target.restored"  #: it is again
     TARGET_UNREACHABLE = "target.unreachable"
     TARGET_RECOVERED = "target.recovered"
     TARGET_HELD = "target.held"
@@ -60,6 +62,8 @@ class Kind(StrEnum):
     STAMP_RESOLVED = "stamp.resolved"
 
     DIRECTIVE_SKIPPED = "directive.skipped"  #: it has no counterpart on the target's database
+
+    FINGERPRINT_FAILED = "fingerprint.failed"  #: what a run left could not be recorded
 
     LEASE_LOST = "lease.lost"
 

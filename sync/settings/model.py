@@ -27,6 +27,7 @@ from sync.settings.values import (
     Hook,
     HostNames,
     Name,
+    Often,
     PositiveDuration,
     TargetUrl,
     parse_url,
@@ -103,6 +104,11 @@ class Schedule(Section):
     )
     script_timeout: PositiveDuration = Field(
         default=timedelta(hours=1), description="A runner process is ended after this long."
+    )
+    drift_every: Often = Field(
+        default=timedelta(minutes=15),
+        description="From one look at a target's schema to the next; in between a check reads the "
+        'heads alone. `"0s"`: at each check. `"off"`: never, and no run records what it left.',
     )
     retry_min: PositiveDuration = Field(
         default=timedelta(seconds=30),

@@ -83,6 +83,15 @@ def _duration(value: object) -> timedelta:
     return count * unit
 
 
+def _often(value: object) -> timedelta | None:
+    if value == "off":
+        return None
+    try:
+        return _duration(value)
+    except ValueError as error:
+        raise ValueError(f'{error}, or "off"') from None
+
+
 def _positive(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         raise ValueError("must be longer than nothing")
@@ -182,6 +191,7 @@ def _history(value: str, info: ValidationInfo) -> str:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Often = Annotated[timedelta | None, BeforeValidator(_often)]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Count = Annotated[int, BeforeValidator(_count)]
 Name = Annotated[str, AfterValidator(_name)]

@@ -212,6 +212,26 @@ _SCRIPTS = (
     """,
 )
 
+_FINGERPRINTS = (
+    "CREATE TABLE snapshots (fingerprint {text} PRIMARY KEY, objects {text} NOT NULL)",
+    """
+    CREATE TABLE fingerprints (
+        target {text} PRIMARY KEY,
+        recorded {text},
+        recorded_heads {text},
+        recorded_major {text},
+        live {text},
+        live_heads {text},
+        live_major {text},
+        looked_at {text},
+        difference {text} NOT NULL,
+        problem {text}
+    )
+    """,
+    "CREATE INDEX fingerprints_recorded ON fingerprints (recorded)",
+    "CREATE INDEX fingerprints_live ON fingerprints (live)",
+)
+
 
 _APPROVALS = (
     """
@@ -262,6 +282,7 @@ MIGRATIONS: tuple[Mapping[str, tuple[str, ...]], ...] = (
     _both(_LINTS),
     _both(_SCRIPTS),
     _both(_APPROVALS),
+    _both(_FINGERPRINTS),
 )
 
 #: The version that this code reads and writes.

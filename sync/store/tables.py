@@ -262,3 +262,27 @@ proposals = Table(
     Column("run", Text, nullable=False),
     Column("at", Moment, nullable=False),
 )
+
+#: Live schemas, object by object, as JSON.
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("objects", Text, nullable=False),
+)
+
+#: One row for each target whose schema was ever looked at.
+fingerprints = Table(
+    "fingerprints",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("recorded", Text),
+    Column("recorded_heads", HeadSet),
+    Column("recorded_major", Text),
+    Column("live", Text),
+    Column("live_heads", HeadSet),
+    Column("live_major", Text),
+    Column("looked_at", Moment),
+    Column("difference", Text, nullable=False),
+    Column("problem", Text),
+)

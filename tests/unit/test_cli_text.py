@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from providers.types import BASE, Policy
+from sync.cli.doctor import drifted
 from sync.cli.document import document
 from sync.cli.table import Column, Table, beneath, fitted, plain_lines
-from sync.cli.views import at_head, statuses_table
+from sync.cli.views import at_head, status_problem, statuses_table
 from sync.cli.words import ago, heads_text, named, pending_text, span
 from sync.model import Hold, Status, TargetStatus
 
@@ -157,3 +158,23 @@ def test_a_hold_is_explained() -> None:
 def test_what_counts_as_well(status: Status, policy: Policy, well: bool) -> None:  # noqa: FBT001 - a column of the table
     """Only a target at head, or one that is switched off, counts as well."""
     assert at_head(status_of("eu", status, policy=policy)) is well
+
+
+def test_drift() -> None:
+    """A target that drifted is not well; `check` has a line for each difference, and for oddity."""
+    found = status_of(
+        "db-1", Status.DRIFTED, pending=(), drift=("+ table x", "- table y"), minority="odd"
+    )
+    assert not at_head(found)
+    assert [(each.text, each.exit_code) for each in drifted(found)] == [
+        ("drifted: + table x", 1),
+        ("drifted: - table y", 1),
+        ("odd", 0),
+    ]
+
+
+def test_drift_beside_a_hold() -> None:
+    """What a hold says does not hide that the target drifted."""
+    hold = Hold("ada", "downgrade to -1", NOW)
+    found = status_of("db-1", Status.HELD, hold=hold, drift=("+ table x",), problem="db-1: drifted")
+    assert str(status_problem(found)).endswith("ada: downgrade to -1; db-1: drifted")
