@@ -85,6 +85,7 @@ class Target(Answer):
     hold: Hold | None
     awaits: str | None = Field(description="Digest of the plan that waits for an approval.")
     problem: str | None = Field(description="Why it could not be checked or brought to head.")
+    edited: list[str] = Field(description="Applied revisions whose file is another one now.")
     drift: list[str] = Field(
         description="How its schema differs from what was recorded, in words.",
         examples=[["+ column users.nick: text"]],

@@ -35,6 +35,8 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.HISTORY_CHANGED: "Another head or other scripts are on disk. `heads`, `digest`, `added`, "
     "`removed`",
     Kind.HISTORY_FAILED: "Its scripts or `env.py` cannot be loaded. `message`",
+    Kind.HISTORY_EDITED: "The file of an applied revision is another one now. `file`, sha256 of "
+    "what was `applied` and what was `found`, how many `targets` have the former, `message`",
     Kind.PLAN_COMPILED: "A plan that was not known yet. `plan` is its digest; `before`, `after`, "
     "`dialect`, and how many steps are `static`, `catalog`, `live`; `findings`: "
     "how many, by rule",

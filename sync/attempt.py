@@ -14,6 +14,7 @@ from providers.base import Session
 from providers.errors import LevelheadError, StampConflictError, StartingError
 from providers.types import Heads, Target
 from sync import executor
+from sync.applied import Course, follow, follow_orphan
 from sync.delay import Delays
 from sync.drifts import look_after_run, note_or_record, record
 from sync.endings import (
@@ -64,6 +65,7 @@ class Attempt:
     turn: asyncio.Semaphore  #: how many runs go on at once
     delays: Delays  #: where it waits for a target that is starting
     began: bool = field(default=False, init=False)  #: ``run.started`` is, or is about to be, stored
+    plan: Plan | None = field(default=None, init=False)  #: None: nothing of it was begun
     scripts: str | None = field(default=None, init=False)  #: digest of the graph that it follows
     start: Heads | None = field(default=None, init=False)  #: where a migration began
     schema: Sight | None = field(default=None, init=False)  #: what it left
@@ -229,7 +231,7 @@ class Attempt:
             return None, ()
 
         await self.engine.log.share(work)
-        self.began = True
+        self.began, self.plan = True, plan
 
     async def _settle(self, session: Session, journal: Journal, graph: Graph) -> Settlement:
         """Settle what earlier runs left in doubt, and close their records."""
@@ -246,6 +248,7 @@ class Attempt:
         async with self.engine.log.writing() as batch:
             end = settled_end(orphan, settled)
             await runs.update(batch.connection, orphan.id, orphan_change(orphan, end, now))
+            await follow_orphan(batch.connection, orphan, settled.heads)
             if orphan.plan is None:  # nothing of it was journaled, so nothing was resolved
                 await batch.append(about(orphan, Kind.RUN_RESOLVED, outcome="absent"))
 
@@ -345,6 +348,9 @@ class Attempt:
         """Put on record how the target stands; who lost its lease has no say in that."""
         if not isinstance(end.error, LeaseLostError):
             await targets.save(connection, state)
+            if self.plan:
+                course = Course(self.plan.steps, self.plan.after)
+                await follow(connection, self.run, course, end.heads)
 
     async def _give_back(self, end: Ending) -> None:
         """Put on record what a recovery found, and give the target back."""

@@ -10,10 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.errors import LevelheadError
 from providers.types import Policy, Target
+from sync.applied import follow_by_hand
 from sync.drifts import Drifts, look_at_schema, note
+from sync.edits import Edits, with_edits
 from sync.engine import Engine
 from sync.events.chain import Draft
 from sync.fingerprints import is_due
+from sync.history import Graph
 from sync.model import RunState, TargetStatus
 from sync.status import Knowledge, Observation, differences, noticed, view
 from sync.store import runs, targets
@@ -27,8 +30,9 @@ MOVING = (RunState.REQUESTED, RunState.DELAYED, RunState.RUNNING)
 class Checks:
     """The eyes of the engine. Looking never creates anything on a target."""
 
-    def __init__(self, engine: Engine, drifts: Drifts, *, width: int) -> None:
+    def __init__(self, engine: Engine, edits: Edits, drifts: Drifts, *, width: int) -> None:
         self._engine = engine
+        self._edits = edits
         self._drifts = drifts
         self._width = asyncio.Semaphore(width)
 
@@ -51,7 +55,7 @@ class Checks:
                 state = noticed(state, seen, known, self._engine.patience)
             found.append(view(target, state, known.graph, last.get(target.name)))
         known_schemas = await self._drifts.noticed(await self._drifts.known(), schemas)
-        return await self._drifts.shown(found, known_schemas)
+        return await self._with_edits(await self._drifts.shown(found, known_schemas))
 
     async def moving(self) -> frozenset[str]:
         """Return the names of the targets with a run under way."""
@@ -86,7 +90,12 @@ class Checks:
             view(t, states.get(t.name), knowledge[t.history].graph, last.get(t.name))
             for t in chosen
         ]
-        return await self._drifts.shown(found, await self._drifts.known())
+        known = await self._drifts.known()
+        return await self._with_edits(await self._drifts.shown(found, known))
+
+    async def _with_edits(self, found: Sequence[TargetStatus]) -> tuple[TargetStatus, ...]:
+        edits = await self._edits.of(status.history for status in found)
+        return tuple(with_edits(status, edits) for status in found)
 
     async def _records(self) -> tuple[Mapping[str, TargetState], Mapping[str, str]]:
         """Return target name -> state, and target name -> id of its newest run."""
@@ -117,10 +126,22 @@ class Checks:
                     new = noticed(old, one, history, self._engine.patience)
                     states.append(new)
                     drafts += differences(old, new, one.target)
+                    await self._follow(batch.connection, old, new, history.graph)
                     if one.schema:
                         drafts += await note(batch.connection, one.target, one.schema)
             await targets.save(batch.connection, *states)
             await batch.append(*drafts)
+
+    async def _follow(
+        self,
+        connection: AsyncConnection,
+        old: TargetState | None,
+        new: TargetState,
+        graph: Graph | None,
+    ) -> None:
+        """Forget the files of what somebody else has taken back."""
+        if graph and old and old.heads != new.heads and new.heads is not None:
+            await follow_by_hand(connection, new.target, new.heads, graph)
 
 
 async def look_at(engine: Engine, target: Target, known: Fingerprints | None = None) -> Observation:

@@ -51,6 +51,7 @@ class TargetStatus:
     hold: Hold | None = None
     awaits: str | None = None  #: digest of the plan that waits for an approval, or was rejected
     problem: str | None = None  #: one line: why it could not be checked or brought to head
+    edited: tuple[str, ...] = ()  #: applied revisions whose file is another one now
     drift: tuple[str, ...] = ()  #: how its schema differs from what was recorded, in words
     minority: str | None = None  #: how it differs from most targets at the same heads
     retry_at: datetime | None = None  #: the clock leaves it alone until then

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from providers.errors import ConfigError
 from providers.types import Target
 from sync.approval import Approvals
 from sync.by_hand import settle_by_hand
 from sync.checks import Checks
 from sync.drifts import Drifts
+from sync.edits import Edit, Edits
 from sync.engine import Engine
 from sync.events.chain import Draft, Event
 from sync.events.kinds import Kind
@@ -44,6 +44,7 @@ from sync.plan.processes import Runners
 from sync.plans import Plans, RecordedPlans
 from sync.pool import Providers
 from sync.preview import Previews
+from sync.private import write_private
 from sync.rollout import Rollouts, refusal
 from sync.run import Runs
 from sync.settings import Settings
@@ -65,9 +66,10 @@ class Runtime:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self.settings = settings
         self._engine = engine
+        self._edits = Edits(engine, settings.targets)
         self._drifts = Drifts(engine, settings.targets)
         width = settings.schedule.concurrency
-        self._checks = Checks(engine, self._drifts, width=width)
+        self._checks = Checks(engine, self._edits, self._drifts, width=width)
         self._runs = Runs(engine, width=settings.schedule.runs)
         self._rollouts = Rollouts(engine, self._runs)
         self.previews = Previews(engine, settings.targets)
@@ -76,6 +78,7 @@ class Runtime:
             engine,
             settings.targets,
             checks=self._checks,
+            edits=self._edits,
             runs=self._runs,
             rollouts=self._rollouts,
         )
@@ -126,7 +129,9 @@ class Runtime:
 
     async def check(self, selection: Selection) -> tuple[TargetStatus, ...]:
         """Look at the selected targets now, and record what was found."""
-        return await self._checks.check(self._selected(selection))
+        chosen = self._selected(selection)
+        await self._edits.note(target.history for target in chosen)
+        return await self._checks.check(chosen)
 
     async def look(self, selection: Selection) -> tuple[TargetStatus, ...]:
         """Look at the selected targets now, without recording anything."""
@@ -138,7 +143,7 @@ class Runtime:
         if engine.drift_every is not None:
             engine = replace(engine, drift_every=timedelta(0))
         width = self.settings.schedule.concurrency
-        checks = Checks(engine, self._drifts, width=width)
+        checks = Checks(engine, self._edits, self._drifts, width=width)
         return await checks.glance(self._selected(selection))
 
     async def preview(self, order: Order, selection: Selection) -> tuple[Preview, ...]:
@@ -234,6 +239,10 @@ class Runtime:
             PlanError: The history cannot be loaded.
         """
         return await self._engine.histories.graph(history)
+
+    async def edits(self) -> tuple[Edit, ...]:
+        """Return the applied revisions whose file is another one now."""
+        return await self._edits.of(self.settings.histories)
 
     async def ready(self) -> tuple[str, ...]:
         """Return why the service is not ready; empty where it is."""
@@ -389,21 +398,3 @@ def holder_name() -> str:
 def token_created(name: str, role: Role, actor: str) -> Draft:
     """Return the event that says who created a token."""
     return Draft(kind=Kind.TOKEN_CREATED, actor=actor, data={"name": name, "role": role})
-
-
-def write_private(file: Path, text: str) -> None:
-    """Write *text* to *file*, readable for its owner alone.
-
-    Raises:
-        ConfigError: It cannot be written.
-    """
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened_file:
-            os.fchmod(descriptor, 0o600)
-            opened_file.write(text)
-    except OSError as error:
-        raise ConfigError(
-            f"token file {file}: {(error.strerror or 'cannot be written').lower()}; "
-            "set token_file of [control]"
-        ) from None

@@ -10,6 +10,7 @@ from datetime import timedelta
 from providers.errors import UnknownDialectError
 from providers.types import Target
 from sync.checks import Checks
+from sync.edits import Edits
 from sync.engine import Engine
 from sync.errors import PlanError, TargetHeldError
 from sync.history import Graph
@@ -30,12 +31,14 @@ class Sweep:
         targets: Mapping[str, Target],
         *,
         checks: Checks,
+        edits: Edits,
         runs: Runs,
         rollouts: Rollouts,
     ) -> None:
         self._engine = engine
         self._targets = targets
         self._checks = checks
+        self._edits = edits
         self._runs = runs
         self._rollouts = rollouts
 
@@ -47,6 +50,7 @@ class Sweep:
         await self._recover()
         chosen = await self._due()
         await self._checks.check(chosen)
+        await self._edits.note(target.history for target in self._targets.values())
         order = Order(Verb.SYNC)
         states = await self._rollouts.states()
         objection = clocks_objection(await self._graphs(chosen))

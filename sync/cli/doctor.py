@@ -17,7 +17,8 @@ from sync.cli.door import running_service
 from sync.cli.failures import worst
 from sync.cli.screen import Screen
 from sync.cli.table import Column, Table
-from sync.cli.words import count, heads_text, one_line
+from sync.cli.words import count, heads_text, joined, one_line
+from sync.edits import Edit
 from sync.errors import AuditError, MultipleHeadsError, UnknownRevisionError
 from sync.history import Graph, behind, strangers
 from sync.model import RunQuery, Selection, TargetStatus
@@ -26,6 +27,9 @@ from sync.pool import Providers
 from sync.runtime import Runtime
 from sync.settings import History, Settings, load_settings
 from sync.store.backends import control_file
+
+#: So many targets are named in one line.
+NAMED = 3
 
 
 class Verdict(StrEnum):
@@ -73,6 +77,7 @@ async def look(settings: Settings) -> list[Finding]:
         await control_database(settings),
         token_file(settings.control.token_file),
         *scripts,
+        *await edits(settings),
         *await visit_all(settings, graphs),
         *await drifts(settings),
     ]
@@ -135,6 +140,27 @@ async def load(history: History, runners: Runners, graphs: dict[str, Graph]) -> 
         return Finding(Verdict.FAIL, subject, text, MultipleHeadsError.exit_code)
     revisions = count(len(graph.revisions), "revision")
     return Finding(Verdict.OK, subject, f"{revisions}, head {heads_text(graph.heads)}")
+
+
+async def edits(settings: Settings) -> list[Finding]:
+    """Tell which applied revisions have another file now; a new control database knows none."""
+    file = control_file(settings.control.url.get_secret_value())
+    if file and not file.exists():
+        return []
+    try:
+        async with Runtime.open_reading(settings) as runtime:
+            found = await runtime.edits()
+    except LevelheadError:
+        return []  # told of the control database itself
+    return [edited(edit) for edit in found]
+
+
+def edited(edit: Edit) -> Finding:
+    """Return what is to be said of one edited file."""
+    more = [f"and {len(edit.targets) - NAMED} more"] if len(edit.targets) > NAMED else []
+    held = f"{count(len(edit.targets), 'target')} ({joined([*edit.targets[:NAMED], *more])})"
+    text = f"{edit}, on {held}; restore the file"
+    return Finding(Verdict.WARN, f"history {edit.history}", text, exit_code=1)
 
 
 async def drifts(settings: Settings) -> list[Finding]:

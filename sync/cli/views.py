@@ -103,7 +103,7 @@ def status_problem(status: TargetStatus) -> str | None:
         hold = f"on hold since {instant(status.hold.since)}, {status.hold.actor}: " + (
             status.hold.reason
         )
-        return f"{hold}; {status.problem}" if status.drift else hold
+        return f"{hold}; {status.problem}" if status.edited or status.drift else hold
     return status.problem or _policy_note(status)
 
 
@@ -115,7 +115,8 @@ def _policy_note(status: TargetStatus) -> str | None:
 
 def at_head(status: TargetStatus) -> bool:
     """Tell whether `levelhead status` may call a target well; one switched off always is."""
-    return status.status is Status.CURRENT or status.policy is Policy.OFF
+    is_level = status.status is Status.CURRENT and not status.edited
+    return is_level or status.policy is Policy.OFF
 
 
 def runs_table(runs: Iterable[Run], now: datetime) -> Table:

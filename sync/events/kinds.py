@@ -13,6 +13,7 @@ class Kind(StrEnum):
 
     HISTORY_CHANGED = "history.changed"  #: another head or other scripts on disk
     HISTORY_FAILED = "history.failed"  #: its scripts or env.py cannot be loaded
+    HISTORY_EDITED = "history.edited"  #: the file of an applied revision is another one now
 
     PLAN_COMPILED = "plan.compiled"  #: a new plan: its SQL was taken down on a shadow
     PLAN_PROPOSED = "plan.proposed"  #: a run ended with it: it needs an approval first

@@ -84,7 +84,7 @@ def no_downgrade(step: Step, graph: Graph) -> Iterator[Finding]:
     fault = _FAULTS.get(revision.downgrade) if revision else None
     if fault is None:
         return
-    if is_up(step):
+    if step.is_up:
         yield Finding(
             "no-downgrade",
             f"it cannot be taken back: {fault}",
@@ -98,11 +98,6 @@ def no_downgrade(step: Step, graph: Graph) -> Iterator[Finding]:
             "write the way back, or restore a backup",
             step.revision,
         )
-
-
-def is_up(step: Step) -> bool:
-    """Tell whether a step applies its revision, and does not take it back."""
-    return step.revision in step.after
 
 
 class Change(StrEnum):

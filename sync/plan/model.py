@@ -62,6 +62,11 @@ class Step:
     known: tuple[KnownType, ...] = ()  #: ahead of a script that may have to run; else none
 
     @property
+    def is_up(self) -> bool:
+        """Whether it applies its revision; else it takes it back, or is a stamp."""
+        return self.revision in self.after
+
+    @property
     def atomic(self) -> bool:
         """Whether the whole step fits into one transaction, with its guard and its stamp."""
         return len(self.blocks) <= 1 and all(block.transactional for block in self.blocks)

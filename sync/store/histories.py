@@ -46,6 +46,13 @@ async def known_revisions(connection: AsyncConnection, history: str) -> frozense
     return frozenset(found)
 
 
+async def known_files(connection: AsyncConnection, history: str) -> frozenset[tuple[str, str]]:
+    """Return revision and sha256 of every file that was ever seen in *history*."""
+    query = select(revisions.c.revision, revisions.c.digest)
+    found = await connection.execute(query.where(revisions.c.history == history))
+    return frozenset((row.revision, row.digest) for row in found)
+
+
 def _graph_to_text(graph: Graph) -> str:
     return canonical(
         {

@@ -26,6 +26,14 @@ async def insert_absent(
         await connection.execute(insert, rows)
 
 
+async def insert_if_absent(
+    connection: AsyncConnection, table: Table, row: Mapping[str, object]
+) -> bool:
+    """Insert *row*; False where it is there, or another transaction has put it there first."""
+    insert = _insert(connection, table).on_conflict_do_nothing()
+    return (await connection.execute(insert.values(row))).rowcount == 1
+
+
 async def insert_or_replace(
     connection: AsyncConnection,
     table: Table,

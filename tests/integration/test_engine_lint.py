@@ -42,9 +42,7 @@ def digest_of(preview: Preview) -> str:
 
 async def recorded(runtime: Runtime, preview: Preview) -> tuple[Finding, ...]:
     """Return what is kept beside its plan."""
-    lint = await runtime.lint(digest_of(preview))
-    assert lint
-    return lint.findings
+    return (await runtime.approvals.details(digest_of(preview))).findings
 
 
 def a_piece(sql: str, *, transactional: bool = True) -> Piece:
