@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from providers.base import Fingerprinting, Session, Shadowing
-from providers.errors import ShadowError
+from providers.errors import LevelheadError, ProviderError, ShadowError, StatementError
 from providers.types import Target
+from sync.errors import RunnerLostError, RunnerTimeoutError, ScriptError
 from sync.plan.assembly import assembled
 from sync.plan.canonical import plan_of
 from sync.plan.conversation import About, Conversation, End, Failed
+from sync.plan.environs import asked, asked_in
 from sync.plan.failures import failure
 from sync.plan.model import Compilation
-from sync.plan.processes import Runners, steps_of
+from sync.plan.processes import Runners
 from sync.plan.reads import Looks, reading
-from sync.plan.recording import Recording, Taken, taken_from
+from sync.plan.recording import Failure, Recording, Stage, recording_from
 from sync.plan.route import Route
 from sync.pool import Providers
 from sync.settings.shadow import AUTO, NONE
 
 T = TypeVar("T")
+
+# SQLSTATEs of what somebody else has to provide.
+FEATURE_NOT_SUPPORTED = "0A000"
+INSUFFICIENT_PRIVILEGE = "42501"
+INVALID_SCHEMA_NAME = "3F000"
+UNDEFINED_FILE = "58P01"
+UNDEFINED_OBJECT = "42704"
 
 
 class Compiler:
@@ -37,7 +47,8 @@ class Compiler:
 
         Raises:
             UnknownRevisionError: The order's revision does not exist, or is ambiguous.
-            ScriptError: A script or env.py fails, on a shadow too.
+            ScriptError: A script or env.py fails on a shadow, and not for want of data, or runs
+                there for too long; nothing was sent to any target.
             ShadowError: The shadow that the history's settings name cannot be used.
         """
         provider = await self._providers.of(route.target.dialect)
@@ -58,44 +69,74 @@ class Compiler:
         steps = [replace(step, why=(why,)) for step in plan.steps]
         return Compilation(plan_of(plan.history, dialect, plan.before, steps), {})
 
-    async def _compiled(self, route: Route, provider: Shadowing, place: str | None) -> Compilation:
-        target = route.target
-        async with (
-            provider.shadow(target, place, major=route.major) as first,
-            provider.shadow(target, place, major=route.major) as second,
-        ):
-            one, other = await all_of(
-                self._recorded(route, first, later=False),
-                self._recorded(route, second, later=True),
-            )
-        if one.failure is not None and not reads_data(one.failed, target):
-            subject = f"shadow of {target.name}"
-            raise failure(one.failure, subject=subject, history=route.history.name)
-        return Compilation(assembled(target, route.heads, one, other), one.sources)
+    async def _compiled(self, route: Route, shadowing: Shadowing, place: str | None) -> Compilation:
+        def shadow() -> AbstractAsyncContextManager[Target]:
+            return shadowing.shadow(route.target, place, major=route.major)
 
-    async def _recorded(self, route: Route, shadow: Target, *, later: bool) -> Recording:
-        """Run the scripts on *shadow*, and return what was taken down."""
-        provider = await self._providers.of(shadow.dialect)
-        support = provider.runner_support(shadow)
-        async with (
-            provider.open(shadow) as session,
-            self._runners.compile(route, shadow, support=support, later=later) as talk,
-        ):
-            return await attended(talk, session)
+        one, other = await all_of(self._recorded(route, shadow()), self._again(route, shadow()))
+        require_no_mistake(one, route)  # where only the other failed, it came out different
+        if early := one.ended_early() or other.ended_early():
+            return await self._live(route, f"the shadow cannot be prepared: {said(early, route)}")
+        return Compilation(assembled(route.target, route.heads, one, other), one.sources)
+
+    async def _recorded(
+        self, route: Route, making: AbstractAsyncContextManager[Target]
+    ) -> Recording:
+        """Run the scripts on a shadow, and return what was taken down.
+
+        Raises:
+            ScriptError: The runner had to be ended, or ended by itself.
+            ShadowError: The shadow cannot be made, or was lost.
+        """
+        with on_shadow(route):
+            async with making as shadow:
+                provider = await self._providers.of(shadow.dialect)
+                async with (
+                    provider.open(shadow) as session,
+                    self._talk(route, shadow, later=False) as talk,
+                ):
+                    return await attended(talk, lambda: fingerprint(session))
+
+    async def _again(self, route: Route, making: AbstractAsyncContextManager[Target]) -> Recording:
+        """Do the same by another clock, and without a look at the shadow; see `_recorded`."""
+        with on_shadow(route):
+            async with making as made:
+                shadow = replace(made, name=f"second {made.name}")
+                async with self._talk(route, shadow, later=True) as talk:
+                    return await attended(talk, nothing)
+
+    @asynccontextmanager
+    async def _talk(
+        self, route: Route, shadow: Target, *, later: bool
+    ) -> AsyncIterator[Conversation]:
+        support = (await self._providers.of(shadow.dialect)).runner_support(shadow)
+        async with self._runners.compile(route, shadow, support=support, later=later) as talk:
+            yield talk
 
 
-async def attended(talk: Conversation, session: Session) -> Recording:
-    """Listen to a runner that compiles, and look at the shadow ahead of each step.
+@contextmanager
+def on_shadow(route: Route) -> Iterator[None]:
+    """Raise errors of the block as what they are here: nothing of a target is in doubt."""
+    try:
+        yield
+    except ProviderError as error:
+        raise ShadowError(str(error)) from error
+    except (RunnerLostError, RunnerTimeoutError) as error:
+        raise ScriptError(str(error), history=route.history.name) from error
+
+
+async def attended(talk: Conversation, look: Callable[[], Awaitable[str | None]]) -> Recording:
+    """Listen to a runner that compiles, and *look* at the shadow ahead of each step.
 
     Raises:
-        LevelheadError: env.py failed, or a script on the way to where the path begins.
+        LevelheadError: What was asked for makes no sense, or is not allowed.
     """
     fingerprints: list[str | None] = []
     while not isinstance(word := await talk.hear(), End):
         if isinstance(word, Failed):
             raise word.error
         if isinstance(word, About):
-            fingerprints.append(await fingerprint(session))
+            fingerprints.append(await look())
             await talk.go("")
     return recording_from(word.answer, fingerprints)
 
@@ -105,29 +146,55 @@ async def fingerprint(session: Session) -> str | None:
     return await session.fingerprint() if isinstance(session, Fingerprinting) else None
 
 
-def recording_from(said: Mapping[str, Any], fingerprints: Sequence[str | None]) -> Recording:
-    """Return the recording that a runner has described."""
-    failed = said.get("failed")
-    return Recording(
-        path=steps_of(said["path"]),
-        steps=tuple(map(taken_from, said["steps"], fingerprints)),
-        aside=tuple(said["aside"]),
-        ahead=taken_from(said["ahead"]),
-        behind=taken_from(said["behind"]),
-        failed=taken_from(failed) if failed else None,
-        failure=failed,
-        sources=said["sources"],
-    )
+async def nothing() -> None:
+    """Look at nothing."""
 
 
-def reads_data(taken: Taken | None, target: Target) -> bool:
-    """Tell whether a script that failed had read data, which the shadow does not have."""
-    sent = taken.statements() if taken else ()
-    return any(
-        reading(one.sql, target.dialect, version_table=target.version_table).looks is Looks.DATA
-        for one in sent
-        if one.read
-    )
+def require_no_mistake(recording: Recording, route: Route) -> None:
+    """Raise the failure that *recording* ended with, where the scripts are to blame for it.
+
+    Raises:
+        ScriptError: A script or env.py fails, and not for want of data.
+        ShadowError: The shadow was lost.
+    """
+    failed = recording.failure
+    if failed is None or is_want(failed, recording, route.target):
+        return
+    raise said(failed, route)
+
+
+def is_want(failed: Failure, recording: Recording, target: Target) -> bool:
+    """Tell whether a recording ended for want of something that targets may well have.
+
+    Whatever lies ahead of the path has run on every target long ago.
+    """
+    if failed.said["kind"] not in ("script", "statement"):
+        return False
+    if failed.stage is Stage.WAY or lacks(failed.said):
+        return True
+    sent = asked(recording) if failed.stage is Stage.ENV else asked_in(failed.taken)
+    return any(reading(one.sql, target).looks is not Looks.NOTHING for one in sent)
+
+
+def lacks(said: Mapping[str, Any]) -> bool:
+    """Tell whether a statement needs what no history brings: a role, a right, an extension, ..."""
+    code, message = said.get("code"), said["message"]
+    if code == UNDEFINED_OBJECT:
+        return bool(message.startswith("role "))
+    if code == FEATURE_NOT_SUPPORTED:
+        return bool(message.startswith("extension "))
+    return code in (INVALID_SCHEMA_NAME, INSUFFICIENT_PRIVILEGE, UNDEFINED_FILE)
+
+
+def said(failed: Failure, route: Route) -> LevelheadError:
+    """Return the error that ended a recording, with the place in the user's files."""
+    who = f"revision {failed.revision}" if failed.revision else "env.py"
+    error = failure(failed.said, subject=f"{who} on a shadow", history=route.history.name)
+    if not isinstance(error, ProviderError):
+        return error
+    if not isinstance(error, StatementError):
+        return ShadowError(str(error))
+    return ScriptError(f"{error}{failed.said['place']}", history=route.history.name)
 
 
 async def all_of(*asked: Coroutine[Any, Any, T]) -> list[T]:

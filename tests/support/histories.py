@@ -56,7 +56,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = {revision!r}
-down_revision = {after!r}
+down_revision = {after!r}{more}
 
 
 def upgrade():
@@ -91,16 +91,23 @@ class Scripts:
         *,
         downgrade: str = "pass",
         after: str | tuple[str, ...] | None = "",
+        more: str = "",
+        place: Path | None = None,
     ) -> Path:
-        """Write or replace a revision, its functions given by their bodies."""
+        """Write or replace a revision, its functions given by their bodies.
+
+        *more* are lines beside them, such as ``branch_labels = ("app",)``; *place* is another
+        folder of versions.
+        """
         text = SCRIPT.format(
             revision=revision,
             after=self._last if after == "" else after,
+            more=f"\n{more}" if more else "",
             upgrade=indent(dedent(upgrade).strip(), "    "),
             downgrade=indent(dedent(downgrade).strip(), "    "),
         )
         self._last = revision
-        return self.write(revision, text)
+        return self.write(revision, text, place)
 
     def add_tables(self, *revisions: str) -> None:
         """Write revisions that each make a table of their own name: they fail if run twice."""
@@ -111,9 +118,9 @@ class Scripts:
                 downgrade=f'op.drop_table("{revision}")',
             )
 
-    def write(self, revision: str, text: str) -> Path:
+    def write(self, revision: str, text: str, place: Path | None = None) -> Path:
         """Write the file of a revision as it is given."""
-        path = self.versions / f"{revision}.py"
+        path = (place or self.versions) / f"{revision}.py"
         path.write_text(text)
         return path
 

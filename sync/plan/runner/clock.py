@@ -108,6 +108,10 @@ def names() -> dict[int, Any]:
     ]
     now = plus(time.time, seconds)
     stand_ins += [(told, at(told, now)) for told in (time.gmtime, time.localtime, time.ctime)]
+    stand_ins += [
+        (time.strftime, written(time.strftime, 1)),
+        (time.asctime, written(time.asctime, 0)),
+    ]
     return {id(clock): later for clock, later in stand_ins}
 
 
@@ -119,3 +123,13 @@ def plus(clock: Callable[[], Any], more: float) -> Callable[[], Any]:
 def at(told: Callable[[Any], Any], now: Callable[[], float]) -> Callable[..., Any]:
     """Return a function of `time` that takes the time of *now* where none is given."""
     return lambda seconds=None: told(now() if seconds is None else seconds)
+
+
+def written(write: Callable[..., str], place: int) -> Callable[..., str]:
+    """Return a function of `time` that writes a later time where none is given at *place*."""
+
+    def later(*arguments: Any) -> str:  # noqa: ANN401 - of the original
+        given = len(arguments) > place
+        return write(*(arguments if given else (*arguments, time.localtime())))
+
+    return later

@@ -23,9 +23,9 @@ from sqlalchemy.exc import DBAPIError
 from .connection import is_ours, unreachable
 from .errors import RefusedError
 from .extension import connect_with, loaded, refuse_while
+from .guard import VersionGuard
 from .history import Step, call_hook
 from .pipe import Pipe
-from .words import is_news
 
 
 class Environment(ABC):
@@ -41,6 +41,7 @@ class Environment(ABC):
         self.extension: ModuleType | None = None
         self.aside: list[str] = []  #: what hook and env.py have sent on connections of their own
         self.connected = False  #: on our own connection
+        self.setup: list[str] = []  #: what sets our session up as env.py's own
         self.ended = False
         self.context: MigrationContext | None = None  #: what env.py has configured
 
@@ -120,6 +121,28 @@ class Environment(ABC):
             if value == "{connection}":
                 self.config.attributes[name] = self.ours(None)
 
+    def adopt(self, given: Connection | None, guard: VersionGuard) -> None:
+        """Set our session up: as the target's settings say, then as env.py has set up its own.
+
+        Raises:
+            RefusedError: The version table would be another one than the service watches.
+        """
+        self.setup = guard.setup(given, self.aside)
+        guard.prepare(self.request)
+        watched = guard.place()
+        for sql in self.setup:
+            guard.ask(sql)
+            guard.commit()
+        if (found := guard.place()) != watched:
+            raise RefusedError(
+                f"env.py sets search_path so that its version table is in schema {found!r}, the "
+                f"settings look for it in {watched!r}; set schema = {found!r} of the target"
+            )
+
+    def hooks(self, options: dict[str, Any]) -> list[Any]:
+        """Return what Alembic calls at each version: env.py's own functions, and ours."""
+        return [*(options.get("on_version_apply") or ()), self.note_stamp]
+
     def substitute(self, original: Any) -> Any:  # noqa: ANN401 - a bound classmethod of Alembic
         """Return a ``MigrationContext.configure`` that works on our connection."""
 
@@ -133,8 +156,7 @@ class Environment(ABC):
             options = {**(opts or {}), "as_sql": False, "transaction_per_migration": True}
             self.check_options(options)
             ours = translated(self.ours(connection), connection)
-            told = options.get("on_version_apply") or ()
-            options["on_version_apply"] = (*told, self.note_stamp)
+            options["on_version_apply"] = self.hooks(options)
             context: MigrationContext = original(
                 connection=ours, environment_context=environment_context, opts=options
             )
@@ -169,14 +191,15 @@ class Environment(ABC):
 
 @contextmanager
 def overheard(said: list[str]) -> Iterator[None]:
-    """Note in *said* what changes something on an engine that is not ours, during the block.
+    """Note in *said* what is sent on an engine that is not ours, during the block.
 
-    env.py may prepare its connection, by ``SET search_path`` for instance: what it sends
-    before it hands the connection over concerns ours too. The hook may prepare the database.
+    env.py may prepare its connection, by ``SET search_path`` for instance, or ask for what it
+    goes by: what it sends before it hands the connection over concerns ours too. The hook may
+    prepare the database.
     """
 
     def hear(connection: Connection, _: Any, sql: str, parameters: Any, *__: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
-        if not is_ours(connection) and is_news(sql):
+        if not is_ours(connection):
             said.append(sql if not parameters else f"{sql} -- {len(parameters)} parameters")
 
     event.listen(Engine, "after_cursor_execute", hear)

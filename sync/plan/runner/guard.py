@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from .errors import MovedError, RefusedError
+from .words import is_setting
 
 #: dialect name -> module of this package that has its ``Guard``
 GUARDS = {"postgresql": "postgres", "databricks": "databricks"}
@@ -102,6 +103,32 @@ class VersionGuard(ABC):
         Raises:
             MovedError: The version table does not hold it.
         """
+
+    def setup(self, given: Connection | None, said: list[str]) -> list[str]:  # noqa: ARG002 - what the database itself can tell comes first
+        """Return SQL that sets our new session up as env.py has set up the one it has *given*.
+
+        *said* is what env.py has sent on connections of its own.
+        """
+        return [sql for sql in said if is_setting(sql)]
+
+    def place(self) -> str | None:
+        """Return the schema in which the session finds its version table, or would create it."""
+        return self.schema
+
+    def session(self) -> dict[str, str]:
+        """Return what a session keeps beyond a transaction, name and value, where that is told."""
+        return {}
+
+    def left(self, before: dict[str, str], sent: list[str]) -> list[str]:  # noqa: ARG002 - for those that tell
+        """Return what is left in the session, by name, by a script that has *sent* this.
+
+        *before* is what `session` told ahead of it.
+        """
+        return sorted({f"{sql:.40}" for sql in sent if is_setting(sql)})
+
+    def restore(self, session: dict[str, str]) -> None:  # noqa: ARG002 - for those that tell
+        """Make the session again what `session` has told."""
+        return
 
     def heads(self) -> list[str]:
         """Return the rows of the version table, sorted, each as often as it stands there."""

@@ -17,7 +17,6 @@ from .history import Step, path, revisions
 from .journal import Journal
 from .memory import remind
 from .pipe import Pipe
-from .words import is_setting
 
 
 class Migration(Environment):
@@ -58,10 +57,9 @@ class Migration(Environment):
             engine = engine_like(given, self.request["url"])
             self.connection = connect(engine)
             self.guard = guard_for(self.connection, self.request)
-            self.guard.prepare(self.request)
+            self.adopt(given, self.guard)
             self.guard.lock(self.request["lock_wait"])
             self.announce(self.guard)
-            self.repeat(self.guard)
             self.journal = Journal(self.pipe, engine, self.guard)
         return self.connection
 
@@ -79,12 +77,6 @@ class Migration(Environment):
         guard.commit()
         self.rehearse(self.chosen, guard.connection)
         self.pipe.announce("run", path=self.way, dialect=guard.connection.dialect.name)
-
-    def repeat(self, guard: VersionGuard) -> None:
-        """Set our session up as env.py has set up its own."""
-        for sql in filter(is_setting, self.aside):
-            guard.ask(sql)
-            guard.commit()
 
     def steps(self, *_: Any) -> Iterator[Step]:  # noqa: ANN401 - Alembic's heads and context
         """Give Alembic the steps one by one, each between its two words.

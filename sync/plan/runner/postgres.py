@@ -5,13 +5,57 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from sqlalchemy.engine import Connection
+
+from .connection import is_ours
 from .errors import LockBusyError
 from .guard import VersionGuard
+from .words import is_setting, makes_own_setting
 
 POLL_SECONDS = 0.1
 WATCH_CLIENT = """DO $$ BEGIN
 PERFORM set_config('client_connection_check_interval', '1s', false);
 EXCEPTION WHEN OTHERS THEN NULL; END $$"""
+
+#: Settings of a session, and who acts in it.
+SETTINGS = """SELECT name, setting FROM pg_catalog.pg_settings
+WHERE source IN ('client', 'session') AND name NOT IN ({passed_over})
+UNION ALL SELECT 'role', current_user::text"""
+
+#: What no statement's outcome depends on, what ends with the transaction, and the limits, which
+#: the settings of the target say.
+PASSED_OVER = (
+    "application_name",
+    "client_connection_check_interval",
+    "client_encoding",
+    "client_min_messages",
+    "idle_in_transaction_session_timeout",
+    "jit",
+    "lock_timeout",
+    "statement_timeout",
+    "tcp_keepalives_count",
+    "tcp_keepalives_idle",
+    "tcp_keepalives_interval",
+    "transaction_deferrable",
+    "transaction_isolation",
+    "transaction_read_only",
+)
+
+#: What else a session keeps beyond a transaction.
+KEPT = """
+UNION ALL SELECT 'temporary ' || relname, oid::text FROM pg_catalog.pg_class
+WHERE relnamespace = pg_catalog.pg_my_temp_schema() AND relkind <> 'i'
+UNION ALL SELECT 'temporary function ' || proname, oid::text FROM pg_catalog.pg_proc
+WHERE pronamespace = pg_catalog.pg_my_temp_schema()
+UNION ALL SELECT 'prepared statement ' || name, '' FROM pg_catalog.pg_prepared_statements
+WHERE from_sql
+UNION ALL SELECT 'cursor ' || name, '' FROM pg_catalog.pg_cursors WHERE is_holdable
+UNION ALL SELECT 'channel ' || found, '' FROM pg_catalog.pg_listening_channels() found
+UNION ALL SELECT 'advisory lock', pg_catalog.count(*)::text FROM pg_catalog.pg_locks
+WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid() HAVING pg_catalog.count(*) > 0"""
+
+#: Ends all of it; DISCARD ALL would end what the driver has prepared for itself too.
+FORGET = ("RESET SESSION AUTHORIZATION", "RESET ALL", "DISCARD TEMP", "CLOSE ALL", "UNLISTEN *")
 
 
 class Guard(VersionGuard):
@@ -57,6 +101,60 @@ class Guard(VersionGuard):
         parts = f"'levelhead', current_database(), {schema}, {literal(self.table)}"
         return f"hashtextextended(concat_ws(':', {parts}), 0)"
 
+    def setup(self, given: Connection | None, said: list[str]) -> list[str]:
+        """Return SQL that sets our new session up as env.py has set up its own.
+
+        The server is asked how they differ: env.py may have used options of its driver, or an
+        event. It does not tell of settings that only scripts know of; those have been heard.
+        """
+        if given is None or is_ours(given) or given.dialect.name != self.connection.dialect.name:
+            return [sql for sql in said if is_setting(sql)]
+        theirs, ours = (
+            dict(self.rows_on(given, settings_sql())),
+            dict(self.ask_alone(settings_sql())),
+        )
+        differ = {name: value for name, value in theirs.items() if ours.get(name) != value}
+        return [
+            *map(setting_sql, differ.items()),
+            *filter(makes_own_setting, filter(is_setting, said)),
+        ]
+
+    def rows_on(self, given: Connection, sql: str) -> list[Any]:
+        """Return the rows of *sql* on a connection of env.py's, which is left as it was."""
+        link = given.connection
+        cursor = link.cursor()
+        cursor.execute(sql)
+        rows = list(cursor.fetchall())
+        cursor.close()
+        if not given.in_transaction():
+            link.rollback()
+        return rows
+
+    def place(self) -> str | None:
+        """Return the schema in which the session finds its version table, or would create it."""
+        found = f"SELECT relnamespace FROM pg_class WHERE oid = to_regclass({literal(self.name)})"  # noqa: S608 - quoted name
+        named = f"SELECT nspname FROM pg_namespace WHERE oid = ({found})"  # noqa: S608 - as above
+        rows = self.ask_alone(f"SELECT coalesce(({named}), current_schema())::text")
+        return self.schema or str(rows[0][0])
+
+    def session(self) -> dict[str, str]:
+        """Return what a script may leave in the session for later ones: name and value."""
+        return dict(self.ask_alone(settings_sql() + KEPT))
+
+    def left(self, before: dict[str, str], sent: list[str]) -> list[str]:
+        """Return what is left in the session, by name, by a script that has *sent* this."""
+        differ = dict(self.session().items() ^ before.items())
+        own = ["a setting of its own"] if any(map(makes_own_setting, sent)) else []
+        return sorted([*differ, *own])
+
+    def restore(self, session: dict[str, str]) -> None:
+        """Make the session again what `session` has told; only settings can be made anew."""
+        for sql in (*FORGET, "SELECT pg_advisory_unlock_all()"):
+            self.ask_alone(sql)
+        for name, value in session.items():
+            if " " not in name:
+                self.ask_alone(setting_sql((name, value)))
+
     def exists(self) -> bool:
         """Tell whether there is a version table."""
         return self.ask(f"SELECT to_regclass({literal(self.name)})")[0][0] is not None
@@ -74,6 +172,17 @@ class Guard(VersionGuard):
 
     def confirm(self, after: list[str]) -> None:
         """Do nothing: Alembic has counted the rows, in the transaction that changed them."""
+
+
+def settings_sql() -> str:
+    """Return SQL that tells the settings of a session."""
+    return SETTINGS.format(passed_over=", ".join(map(literal, PASSED_OVER)))
+
+
+def setting_sql(setting: tuple[str, str]) -> str:
+    """Return SQL that makes a setting for the session."""
+    name, value = setting
+    return f"SELECT pg_catalog.set_config({literal(name)}, {literal(value)}, false)"
 
 
 def settings(request: dict[str, Any]) -> list[tuple[str, str]]:

@@ -36,6 +36,17 @@ class Recorder:
         self.blocks: list[tuple[bool, list[Sent]]] = []  #: transactional?, statements
         self.reasons: list[str] = []  #: what defies replay
         self.notes: list[tuple[str, str]] = []  #: directives that were skipped
+        self.remains: list[str] = []  #: what a script has left behind in the session
+
+    @contextmanager
+    def listening(self, script: str) -> Iterator[None]:
+        """Take down what *script*, a file, sends during the block; else nothing is taken down.
+
+        Where it fails nothing changes: what failed is told with what it had sent.
+        """
+        self.muted, self.script = 0, script
+        yield
+        self.muted, self.script = 1, ""
 
     @contextmanager
     def silence(self) -> Iterator[None]:
@@ -103,9 +114,14 @@ class Recorder:
             ],
             "reasons": self.reasons,
             "skips": self.notes,
+            "remains": self.remains,
         }
-        self.blocks, self.reasons, self.notes = [], [], []
+        self.blocks, self.reasons, self.notes, self.remains = [], [], [], []
         return told
+
+    def texts(self) -> list[str]:
+        """Return the statements that have been taken down since the last time."""
+        return [one.sql for sent in (*(sent for _, sent in self.blocks), self.open) for one in sent]
 
     def where(self) -> str:
         """Return the place in the user's files, ready to be added to a sentence."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterable
-from inspect import getattr_static
 from typing import Any
 
 from sqlalchemy.engine import Connection, CursorResult
@@ -39,6 +38,7 @@ def install(connection: Connection, recorder: Recorder) -> None:
         raise RefusedError(f"a plan cannot be compiled with the driver {driver}")
     TAPS[driver](connection, recorder)
     watch_row_counts(recorder)
+    watch_driver(recorder)
     recorder.alone = lambda: commits_alone(connection.connection)
     dialect: Any = connection.dialect  # no event brackets COMMIT
     commit, rollback = dialect.do_commit, dialect.do_rollback
@@ -56,17 +56,39 @@ def after(act: Callable[[Any], None], tell: Callable[[], None]) -> Callable[[Any
     return both
 
 
+#: Who may know what scripts may not, without its being noticed.
+TRUSTED = ("alembic", "sqlalchemy", __name__.partition(".")[0])
+
+
+def is_of_script(recorder: Recorder) -> bool:
+    """Tell whether a script, or a library of its own, has called the function that asks."""
+    caller = sys._getframe(2).f_globals.get("__name__", "")  # noqa: SLF001 - who asks decides
+    return bool(recorder.script) and caller.partition(".")[0] not in TRUSTED
+
+
 def watch_row_counts(recorder: Recorder) -> None:
     """Notice when a script asks how many rows a statement has changed."""
-    original: Any = getattr_static(CursorResult, "rowcount")  # its own, or inherited
+    own = (vars(kind) for kind in CursorResult.__mro__)  # SQLAlchemy 1.4 inherits it
+    original: Any = next(names["rowcount"] for names in own if "rowcount" in names)
 
     def rowcount(result: Any) -> int:  # noqa: ANN401 - a CursorResult
-        asking = sys._getframe(1).f_globals["__name__"]  # noqa: SLF001 - the caller, without its cost
-        if recorder.script and not asking.startswith("sqlalchemy.engine."):  # 1.4 asks by itself
+        if is_of_script(recorder):
             recorder.defies("asks how many rows were changed")
         return int(original.fget(result))
 
     CursorResult.rowcount = property(rowcount)  # type: ignore[assignment]
+
+
+def watch_driver(recorder: Recorder) -> None:
+    """Notice when a script takes the driver's own connection: it may go where we do not see."""
+    original: Any = vars(Connection)["connection"]
+
+    def connection(ours: Connection) -> Any:  # noqa: ANN401 - a PoolProxiedConnection
+        if is_of_script(recorder):
+            recorder.defies("uses the driver's own connection")
+        return original.fget(ours)
+
+    Connection.connection = property(connection)  # type: ignore[assignment,method-assign]
 
 
 def tapped(base: Any, recorder: Recorder, write: Write) -> Any:  # noqa: ANN401 - a driver's class
@@ -75,10 +97,10 @@ def tapped(base: Any, recorder: Recorder, write: Write) -> Any:  # noqa: ANN401 
     class Tapped(base):  # type: ignore[misc]
         sent: list[Sent] = []  # noqa: RUF012 - replaced, never changed
 
-        def execute(self, operation: Any, parameters: Any = None, *a: Any, **k: Any) -> Any:  # noqa: ANN401 - a driver's own arguments
+        def execute(self, operation: Any, *a: Any, **k: Any) -> Any:  # noqa: ANN401 - a driver's own arguments
             text = written(recorder, write, self, operation)
-            with recorder.sending(lambda: text([parameters])) as self.sent:
-                return super().execute(operation, parameters, *a, **k)
+            with recorder.sending(lambda: text([parameters_in(a, k)])) as self.sent:
+                return super().execute(operation, *a, **k)
 
         def executemany(self, operation: Any, rows: Any, *a: Any, **k: Any) -> Any:  # noqa: ANN401 - a driver's own arguments
             text, rows = written(recorder, write, self, operation), list(rows)
@@ -94,6 +116,14 @@ def tapped(base: Any, recorder: Recorder, write: Write) -> Any:  # noqa: ANN401 
     for name in filter(lambda name: hasattr(base, name), OPAQUE):
         setattr(Tapped, name, opaque(getattr(base, name), recorder, name))
     return Tapped
+
+
+def parameters_in(arguments: tuple[Any, ...], named_ones: dict[str, Any]) -> Any:  # noqa: ANN401 - a driver's own arguments
+    """Return the parameters of one statement, whichever way a cursor was given them."""
+    if arguments:
+        return arguments[0]
+    names = ("params", "vars", "parameters")
+    return next((named_ones[name] for name in names if name in named_ones), None)
 
 
 def written(
@@ -161,20 +191,23 @@ def tap_psycopg2(connection: Connection, recorder: Recorder) -> None:
 
 
 def tap_asyncpg(connection: Connection, recorder: Recorder) -> None:
-    """Tap SQLAlchemy's cursor over asyncpg; the driver's own connection is out of sight."""
+    """Tap SQLAlchemy's cursors over asyncpg, of which its connection makes two kinds."""
     module: Any = importlib.import_module("sqlalchemy.dialects.postgresql.asyncpg")
-    dialect: Any = connection.dialect
-    cursor = tapped(module.AsyncAdapt_asyncpg_cursor, recorder, lambda _, sql, p: numbered(sql, p))
-    module.AsyncAdapt_asyncpg_cursor = cursor  # SQLAlchemy 1.4 and 2.0 look it up by name
-    type(connection.connection.dbapi_connection)._cursor_cls = cursor  # type: ignore[union-attr]  # noqa: SLF001 - SQLAlchemy 2.1
-    own = dialect.get_driver_connection
+    plain = tapped(module.AsyncAdapt_asyncpg_cursor, recorder, write_asyncpg)
+    streaming = tapped(module.AsyncAdapt_asyncpg_ss_cursor, recorder, write_asyncpg)
 
-    def get_driver_connection(link: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's own
-        if recorder.script:
-            recorder.defies("uses the driver's own connection")
-        return own(link)
+    def cursor(link: Any, server_side: Any = None) -> Any:  # noqa: ANN401 - SQLAlchemy's own
+        return (streaming if server_side else plain)(link)
 
-    dialect.get_driver_connection = get_driver_connection
+    type(connection.connection.dbapi_connection).cursor = cursor  # type: ignore[union-attr,method-assign]  # there is one
+
+
+def write_asyncpg(cursor: Any, operation: str, parameters: Any) -> str:  # noqa: ANN401 - a driver's own
+    """Write parameters into a statement; SQLAlchemy 1.4 numbers them only in the cursor."""
+    number = getattr(cursor, "_parameter_placeholders", None)
+    if number is not None and parameters is not None:
+        operation %= number(parameters)
+    return numbered(operation, parameters)
 
 
 def tap_databricks(connection: Connection, recorder: Recorder) -> None:  # noqa: ARG001 - the class is tapped

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,18 @@ if TYPE_CHECKING:
 
 #: What changes nothing but the session is sent again, also when an earlier run is resumed.
 READS = ("select", "show", "describe", "explain", "use ", "set ")
+
+
+#: How a statement begins that sets up the session, and does nothing else.
+SETTING = re.compile(
+    r"\s*(set\b|use\b|select\s+(pg_catalog\s*\.\s*)?set_config\s*\()", re.IGNORECASE
+)
+
+#: What makes a setting, be it in the middle of a text, that only scripts know of: the name has
+#: a dot, or stands elsewhere.
+OWN_SETTING = re.compile(
+    r"""(^|;)\s*set\s+(session\s+)?["\w]+\.|\bset_config\s*\(\s*(?!'[^'.]*'\s*,)""", re.IGNORECASE
+)
 
 
 def commits_alone(connection: PoolProxiedConnection) -> bool:
@@ -29,9 +42,9 @@ def digest(text: str) -> str:
 
 def is_setting(sql: str) -> bool:
     """Tell whether a statement sets up the session."""
-    return sql.lstrip().lower().startswith(("set ", "use "))
+    return SETTING.match(sql) is not None
 
 
-def is_news(sql: str) -> bool:
-    """Tell whether a statement changes anything, be it the session."""
-    return is_setting(sql) or not is_read(sql)
+def makes_own_setting(sql: str) -> bool:
+    """Tell whether a text makes a setting that only scripts know of."""
+    return OWN_SETTING.search(sql) is not None
