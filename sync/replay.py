@@ -85,25 +85,35 @@ async def apply(sqls: Sequence[str], step: Step, session: Transactional, *, afte
 
 
 async def apply_resumably(step: Step, session: Session, journal: Journal, retries: Retries) -> None:
-    """Send the step piece by piece, each under an intent of its own, from where it stopped last."""
+    """Send the step piece by piece, each under an intent of its own, from where it stopped last.
+
+    Where it ends in a transaction, that one moves the version table too, as under Alembic.
+    """
     facts = plain(step)
     del facts["revision"]
     tell = partial(journal.tell_retry, step.revision)
     async with journal.action("step", revision=step.revision, **facts):
-        standing = await journal.applied(step.revision, step.after)
-        for block in rest(step.blocks, standing) or ():
-            if block.transactional and isinstance(session, Transactional):
-                await retries.insist(partial(commit, block, step, session, journal), tell)
-            else:
+        left = rest(step.blocks, await journal.applied(step.revision, step.after)) or ()
+        for place, block in enumerate(left, start=1):
+            if not block.transactional or not isinstance(session, Transactional):
                 await send(block, step, session, journal)
+                continue
+            after = step.after if place == len(left) else step.before
+            act = partial(commit, block, step, session, journal, after=after)
+            await retries.insist(act, tell)
+            if after == step.after:
+                return
         await retries.insist(partial(stamp, step, session, journal), tell)
 
 
-async def commit(block: Block, step: Step, session: Transactional, journal: Journal) -> None:
-    """Send one block as a transaction; the version table stays as it is."""
+async def commit(
+    block: Block, step: Step, session: Transactional, journal: Journal, *, after: Heads
+) -> None:
+    """Send one block as a transaction, and move the version table to *after* with it."""
+    facts = {**facts_of(step), "stamped": after == step.after}
     sqls = block.statements
-    async with journal.action("transaction", revision=step.revision, sqls=sqls, **facts_of(step)):
-        await apply(sqls, step, session, after=step.before)
+    async with journal.action("transaction", revision=step.revision, sqls=sqls, **facts):
+        await apply(sqls, step, session, after=after)
 
 
 async def send(block: Block, step: Step, session: Session, journal: Journal) -> None:

@@ -72,6 +72,11 @@ POINTS: Mapping[str, str] = {
     "indexing": "BEGIN; LOCK TABLE indexed IN SHARE UPDATE EXCLUSIVE MODE",
     # and here it has: the index is there, and INVALID
     "half": "BEGIN; LOCK TABLE indexed IN ROW EXCLUSIVE MODE",
+    # a transaction was sent, and is not past its guard
+    "guarding": "BEGIN; LOCK TABLE alembic_version IN SHARE ROW EXCLUSIVE MODE",
+    "parting": "SELECT pg_advisory_lock(hashtext('parting'))",  # in the first transaction of step 3
+    "stamping": "SELECT pg_advisory_lock(hashtext('stamping'))",  # in the stamp of step 3
+    "last": "SELECT pg_advisory_lock(hashtext('last'))",  # in the transaction of step 4
 }
 
 #: Sessions of levelhead, of the service and of runners alike, that wait for a lock.
@@ -132,11 +137,13 @@ class Hold:
         self.session.terminate()
 
 
-async def make_targets(databases: Databases, names: Iterable[str]) -> dict[str, str]:
+async def make_targets(
+    databases: Databases, names: Iterable[str], ground: str = GROUND
+) -> dict[str, str]:
     """Create a database for each name, and return their URLs."""
     chosen = list(names)
     (template,) = await databases(1)
-    await execute(template, GROUND)
+    await execute(template, ground)
     urls = await databases(len(chosen), template=template.rpartition("/")[2])
     return dict(zip(chosen, urls, strict=True))
 

@@ -1,10 +1,10 @@
-"""A TCP proxy before a Postgres server that can lose a COMMIT or the answer to it."""
+"""A TCP proxy before a Postgres server that can lose a message, or the answer to it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from enum import Enum
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ COMMIT = b"COMMIT;"
 
 
 class Loss(Enum):
-    """What the proxy does to the next COMMIT; the connection ends with it."""
+    """What the proxy does to the next message of a kind; the connection ends with it."""
 
     NOTHING = "nothing"
     COMMIT = "the server never hears of it"
@@ -21,9 +21,10 @@ class Loss(Enum):
 
 
 class Proxy:
-    """Stands before one server; *loss* holds for one COMMIT."""
+    """Stands before one server; *loss* holds for one message that has *text* in it."""
 
-    def __init__(self, server_url: str) -> None:
+    def __init__(self, server_url: str, text: bytes = COMMIT) -> None:
+        self._text = text
         self._server = urlsplit(server_url)
         self._connections: set[asyncio.Task[None]] = set()
         self.loss = Loss.NOTHING
@@ -55,19 +56,20 @@ class Proxy:
         self._connections.add(task)
         behind = await asyncio.open_connection(self._server.hostname, self._server.port)
         try:
-            with suppress(ConnectionError):
-                await self._relay((reader, writer), behind)
+            await self._relay((reader, writer), behind)
+        except* ConnectionError:
+            pass  # one side is gone, and so goes the other
         finally:
             writer.close()
             behind[1].close()
             self._connections.discard(task)
 
     async def _relay(self, client: Stream, server: Stream) -> None:
-        """Pass on bytes both ways until either side ends, or a COMMIT is lost."""
+        """Pass on bytes both ways until either side ends, or a message is lost."""
         async with asyncio.TaskGroup() as group:
             answers = group.create_task(self._answers(server[0], client[1]))
             while data := await client[0].read(65536):
-                loss = self.loss if COMMIT in data else Loss.NOTHING
+                loss = self.loss if self._text in data else Loss.NOTHING
                 if loss is not Loss.NOTHING:
                     self.loss = Loss.NOTHING
                     answers.cancel()

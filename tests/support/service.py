@@ -210,6 +210,7 @@ def write_site(
     *,
     control: str = "",
     history: str = "",
+    shadow: str = "none",
     target: str = "",
     schedule: Mapping[str, str] = SCHEDULE,
     more: str = "",
@@ -217,12 +218,12 @@ def write_site(
     """Write levelhead.toml beside alembic.ini at *config*: *targets* are names and URLs.
 
     *control*, *history*, *target* and *more* are lines of TOML: for these tables, each target
-    among them, and for the end.
+    among them, and for the end. Without a *shadow* every step is live.
     """
     tables = [
         f"[control]\n{control}",
-        "[schedule]\nruns = 8\n" + "\n".join(f'{key} = "{it}"' for key, it in schedule.items()),
-        f'[[history]]\nname = "app"\nconfig = "{config}"\nshadow = "none"\n{history}',
+        "[schedule]\nruns = 16\n" + "\n".join(f'{key} = "{it}"' for key, it in schedule.items()),
+        f'[[history]]\nname = "app"\nconfig = "{config}"\nshadow = "{shadow}"\n{history}',
         *(
             f'[[target]]\nname = "{name}"\nhistory = "app"\nurl = "{url}"\nlock_timeout = "60s"\n'
             f"{target}"

@@ -14,6 +14,7 @@ import pytest
 
 from sync.events.kinds import Kind
 from sync.settings import load_settings
+from tests.support import matrix
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -71,6 +72,12 @@ def test_generated_tables_are_current(name: str, generator: dict[str, Any]) -> N
     """A table says what the code says: else run python docs/generate.py."""
     page = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
     assert generator["rewrite"](page, generator["PAGES"][name]()) == page
+
+
+def test_the_kill_matrix_is_current() -> None:
+    """The page shows what the tests of kills compare with."""
+    page = matrix.PAGE.read_text(encoding="utf-8")
+    assert matrix.written(page) == page
 
 
 def test_every_kind_of_event_is_explained(generator: dict[str, Any]) -> None:

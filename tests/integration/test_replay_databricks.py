@@ -1,0 +1,98 @@
+"""Compiled plans on a database where nothing rolls back: a local SQL warehouse."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from urllib.parse import quote
+
+import pytest
+
+from providers.databricks.warehouse import Warehouse
+from providers.databricks.warehouse.faults import Fault, FaultKind
+from sync.model import RunState, Verdict
+from sync.runtime import Runtime
+from tests.support.engine import at, events, opened_runtime, ordered_one, settings_for, texts
+from tests.support.histories import Scripts
+
+pytest_plugins = ["tests.support.warehouse"]
+
+USERS = 'op.create_table("users", sa.Column("id", sa.String, primary_key=True))'
+THREE = """
+op.add_column("users", sa.Column("first", sa.String))
+op.add_column("users", sa.Column("second", sa.String))
+op.add_column("users", sa.Column("third", sa.String))
+"""
+
+
+@pytest.fixture
+def target(warehouse: Warehouse, schema: str) -> str:
+    """Give the URL of an empty schema of the warehouse."""
+    uri = quote(f"{warehouse.origin}{warehouse.http_path}", "")
+    return f"{warehouse.url('main', schema)}&_connection_uri={uri}"
+
+
+async def sent(runtime: Runtime, run: str) -> list[str]:
+    """Return the columns and tables of which a run has sent statements."""
+    started = await events(runtime, run=run, kind="statement.started")
+    words = [(await texts(runtime, event))[0].replace("`", " ").split() for event in started]
+    return [[word for word in line if word in KNOWN][-1] for line in words]
+
+
+KNOWN = ("first", "second", "third", "users")
+
+
+@pytest.mark.parametrize(
+    ("fault", "word", "left"),
+    [
+        (FaultKind.CUT_AFTER, None, ["third"]),
+        (FaultKind.CUT_BEFORE, Verdict.ABSENT, ["second", "third"]),
+    ],
+)
+async def test_cut_in_the_middle_of_a_step(  # noqa: PLR0917 - fixtures and a case
+    scripts: Scripts,
+    target: str,
+    warehouse: Warehouse,
+    fault: FaultKind,
+    word: Verdict | None,
+    left: list[str],
+) -> None:
+    """The next run sends what is missing of the compiled step, and nothing a second time.
+
+    What never arrived the query history does not show: then a person tells.
+    """
+    scripts.add("a1", USERS)
+    scripts.add("a2", THREE)
+    warehouse.control.add(Fault(fault, matching="second", times=1))
+    async with opened_runtime(settings_for(scripts, [target], shadow="auto")) as runtime:
+        cut = await ordered_one(runtime)
+        assert (cut.state, cut.after) == (RunState.INTERRUPTED, at("a1"))
+        (started,) = await events(runtime, run=cut.id, kind="run.started")
+        steps = cast("list[dict[str, Any]]", started.data["steps"])
+        assert {step["class"] for step in steps} == {"static"}
+        assert await sent(runtime, cut.id) == ["users", "first", "second"]
+        if word is not None:
+            assert (await ordered_one(runtime)).state is RunState.INTERRUPTED
+            ticket = (await events(runtime, run=cut.id, kind="statement.started"))[-1].ticket
+            await runtime.settle(str(ticket), word, actor="ada")
+        resumed = await ordered_one(runtime)
+        assert (resumed.state, resumed.after, resumed.error) == (
+            RunState.SUCCEEDED,
+            at("a2"),
+            None,
+        )
+        assert await sent(runtime, resumed.id) == left
+        assert await runtime.verify() > 0
+
+
+async def test_another_beginning(scripts: Scripts, target: str, warehouse: Warehouse) -> None:
+    """A step whose script was changed half-way is a named stop; nothing more is sent."""
+    scripts.add("a1", USERS)
+    scripts.add("a2", THREE)
+    warehouse.control.add(Fault(FaultKind.CUT_AFTER, matching="second", times=1))
+    async with opened_runtime(settings_for(scripts, [target], shadow="auto")) as runtime:
+        await ordered_one(runtime)
+        scripts.add("a2", THREE.replace("first", "zeroth"), after="a1")
+        stopped = await ordered_one(runtime)
+        assert (stopped.state, stopped.after) == (RunState.FAILED, at("a1"))
+        assert "an earlier run stopped in the middle of revision a2" in str(stopped.error)
+        assert await sent(runtime, stopped.id) == []
