@@ -139,6 +139,8 @@ class Transactional(Protocol):
 
         Raises:
             StampConflictError: The guard found other heads; nothing was changed.
+            ContentionError: Another session was in the way; nothing was changed. The same may
+                be applied again.
             StatementError: One statement failed (it is named); nothing was changed.
             ConnectionLostError: No reply to COMMIT; `heads` under the lock tells.
         """

@@ -9,6 +9,7 @@ from providers.errors import (
     AccessDeniedError,
     ConnectError,
     ConnectionLostError,
+    ContentionError,
     LevelheadError,
     LockBusyError,
     StampConflictError,
@@ -28,18 +29,25 @@ def failure(said: Mapping[str, Any], *, subject: str, history: str) -> Levelhead
     return OF_THE_TARGET[said["kind"]](said, subject)
 
 
-def statement(said: Mapping[str, Any], target: str) -> LevelheadError:
+def statement(
+    said: Mapping[str, Any], target: str, kind: type[StatementError] = StatementError
+) -> LevelheadError:
     """The database refused a statement of a script."""
     names = said["objects"]
     text = shortened(said["message"])
     message = redacted(text, code=said["code"], names=tuple(names.values()))
-    return StatementError(
+    return kind(
         f"{message} ({said['error']})",
         target=target,
         code=said["code"],
         sql=said["sql"],
         objects=names,
     )
+
+
+def contended(said: Mapping[str, Any], target: str) -> LevelheadError:
+    """Another session was in the way of a statement of a script."""
+    return statement(said, target, ContentionError)
 
 
 def moved(said: Mapping[str, Any], target: str) -> LevelheadError:
@@ -111,6 +119,7 @@ def resume(said: Mapping[str, Any], target: str) -> LevelheadError:
 
 OF_THE_TARGET: Mapping[str, Callable[[Mapping[str, Any], str], LevelheadError]] = {
     "statement": statement,
+    "contended": contended,
     "moved": moved,
     "lost": lost,
     "denied": denied,

@@ -7,7 +7,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from abc import ABC, abstractmethod
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import ClassVar, Literal, TypeAlias
@@ -67,6 +68,13 @@ class Adapter(ABC):
     def lose_reply(self, call: Call) -> None:
         """Have the next reply to *call* lost, after all of it was done."""
 
+    def in_the_way(self) -> AbstractAsyncContextManager[Statement]:
+        """Have another session hold for the block what a statement needs; give the statement.
+
+        For kinds that roll back.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     async def unreachable(self) -> Target:
         """Return a target where nothing listens."""
@@ -124,6 +132,12 @@ class MemoryAdapter(Adapter):
 
     def lose_reply(self, call: Call) -> None:
         self._database.faults.append(Fault(Where(call), What.LOSE_REPLY))
+
+    @asynccontextmanager
+    async def in_the_way(self) -> AsyncIterator[Statement]:
+        self._database.tables.add("public.held")
+        self._database.faults.append(Fault(Where.APPLY, What.CONTEND))
+        yield Statement("DROP TABLE held")
 
     async def unreachable(self) -> Target:
         self._database.faults.append(Fault(Where.OPEN, What.REFUSE))
@@ -190,6 +204,16 @@ class PostgresAdapter(Adapter):
 
     def lose_reply(self, call: Call) -> None:
         self.proxy.lose_reply("levelhead:" if call == "execute" else "version_num")
+
+    @asynccontextmanager
+    async def in_the_way(self) -> AsyncIterator[Statement]:
+        await self._beside("CREATE TABLE held ()")
+        holder = await asyncpg.connect(self.direct_url)
+        try:
+            await holder.execute("BEGIN; LOCK TABLE held")
+            yield Statement("DROP TABLE held")
+        finally:
+            await holder.close()
 
     async def unreachable(self) -> Target:
         port = urlsplit(self.target.url).port

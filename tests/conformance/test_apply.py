@@ -5,7 +5,12 @@ import asyncio
 import pytest
 
 from providers.base import Session, Transactional
-from providers.errors import ConnectionLostError, StampConflictError, StatementError
+from providers.errors import (
+    ConnectionLostError,
+    ContentionError,
+    StampConflictError,
+    StatementError,
+)
 from providers.types import BASE, Heads, Statement
 from tests.conformance.abilities import needs_rollback
 from tests.conformance.adapters import Adapter
@@ -68,6 +73,21 @@ async def test_goes_on_after_a_failure(session: Session, transactional: Transact
         await transactional.apply(create("a", "a"), before=BASE, after=A1)
     await transactional.apply(create("a"), before=BASE, after=A1)
     assert await session.heads() == A1
+
+
+async def test_another_session_in_the_way(
+    adapter: Adapter, session: Session, transactional: Transactional
+) -> None:
+    """Nothing happens: ContentionError, which names the statement; a moment later it succeeds."""
+    async with adapter.in_the_way() as statement:
+        with pytest.raises(ContentionError, match=r"^orders: ") as caught:
+            await transactional.apply([*create("a"), statement], before=BASE, after=A1)
+        assert (caught.value.code, caught.value.sql) == ("55P03", statement.sql)
+        assert await session.heads() == BASE
+        assert "public.a" not in await adapter.tables()
+    await transactional.apply([*create("a"), statement], before=BASE, after=A1)
+    assert await session.heads() == A1
+    assert "public.held" not in await adapter.tables()
 
 
 @pytest.mark.parametrize("found", [BASE, B2, A1 | B2], ids=len)

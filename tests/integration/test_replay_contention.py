@@ -26,7 +26,7 @@ from tests.support.engine import (
     settings_for,
     swept,
 )
-from tests.support.histories import Scripts
+from tests.support.histories import ASYNC_ENV, SYNC_ENV, Scripts
 from tests.support.postgres import Postgres
 
 ATOMIC = """
@@ -126,6 +126,30 @@ async def test_it_is_given_up_and_the_clock_comes_back(
         assert "revision r2, statement 2 of 2" in str(run.error)
         retries = await events(runtime, run=run.id, kind="step.retried")
         assert [event.data["number"] for event in retries] == [1, 2, 3, 4, 5]
+        calendar.ahead = timedelta(hours=1)
+        (again,) = await swept(runtime)
+        assert (again.state, again.after) == (RunState.SUCCEEDED, at("r2"))
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+async def test_the_clock_comes_back_to_a_live_step_too(
+    scripts: Scripts, url: str, driver: str
+) -> None:
+    """A script that others were in the way of is not tried again in the same run, but later."""
+    scripts.write_env(SYNC_ENV if driver == "psycopg" else ASYNC_ENV)
+    scripts.add("r1", 'op.execute("CREATE TABLE busy ()")')
+    settings = settings_for(
+        scripts, [url], target='lock_timeout = "100ms"', history=f'driver = "{driver}"'
+    )
+    calendar = Calendar()
+    async with runtime_at(settings, calendar) as runtime:
+        await ordered_one(runtime)
+        scripts.add("r2", ATOMIC)
+        async with holding(url, "LOCK busy"):
+            run = await ordered_one(runtime)
+        assert (run.state, run.after) == (RunState.FAILED, at("r1"))
+        (failed,) = await events(runtime, run=run.id, kind="run.failed")
+        assert failed.data["error"] == "ContentionError"
         calendar.ahead = timedelta(hours=1)
         (again,) = await swept(runtime)
         assert (again.state, again.after) == (RunState.SUCCEEDED, at("r2"))

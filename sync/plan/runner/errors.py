@@ -126,6 +126,9 @@ def is_users(filename: str) -> bool:
     return not filename.startswith(HERE) and not any(part in filename for part in library)
 
 
+#: SQLSTATEs of what another session was in the way of, on Postgres; nothing happened.
+CONTENDED = frozenset({"40001", "40P01", "55P03"})
+
 #: How Databricks names the SQLSTATE: in the text of the message.
 SQLSTATE = re.compile(r"SQLSTATE:\s*(\w{5})")
 
@@ -135,8 +138,9 @@ def driver_error(raised: BaseException, *, sql: str | None, kind: str) -> dict[s
     origin = raised.__cause__ or raised  # asyncpg's own is the cause of the adapter's
     fields = getattr(origin, "diag", origin)
     names = {name: getattr(fields, name, None) for name in NAMES}
+    contended = kind == "statement" and code(origin) in CONTENDED
     return {
-        "kind": kind,
+        "kind": "contended" if contended else kind,
         "error": type(origin).__name__,
         "message": primary(origin)[:MOST],
         "code": code(origin),
