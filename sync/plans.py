@@ -19,6 +19,7 @@ from sync.events.log import EventLog
 from sync.histories import Histories
 from sync.history import Graph
 from sync.lints import Lints
+from sync.plan.canonical import plan_of
 from sync.plan.compiler import Compiler
 from sync.plan.findings import Finding, counts, shown
 from sync.plan.model import Compilation, Plan, StepClass
@@ -67,7 +68,7 @@ class Plans:
         async with self._turn(key):
             if known := await self._recalled(route, graph):
                 return known
-            found = await self._compiler.compile(route)
+            found = bound(await self._compiler.compile(route), graph)
             lint = await self._lints.of(found.plan, route)
             await self._keep(key, found, shown(lint, route.history.lint).findings)
             return found.plan
@@ -145,6 +146,18 @@ def with_scripts(plan: Plan, graph: Graph) -> Plan:
     files = {revision.id: revision.digest for revision in graph.revisions.values()}
     steps = (replace(step, script=files.get(step.revision, step.script)) for step in plan.steps)
     return replace(plan, steps=tuple(steps))
+
+
+def bound(found: Compilation, graph: Graph) -> Compilation:
+    """Let the digest of a plan that was never compiled hang on the history's files.
+
+    No shadow has shown what its scripts import; whoever approves it has read these.
+    """
+    plan = found.plan
+    if plan.sources:
+        return found
+    signed = plan_of(plan.history, plan.dialect, plan.before, plan.steps, sources=graph.digest)
+    return replace(found, plan=signed)
 
 
 def changed(history: History, sources: Mapping[str, str]) -> bool:

@@ -83,7 +83,7 @@ class Plan:
     steps: tuple[Step, ...]
     digest: str  #: of what would be sent; see `sync.plan.canonical`
     prologue: tuple[str, ...] = ()  #: what env.py sends ahead; it may be sent again and again
-    sources: str = ""  #: sha256 over env.py and the project's modules; empty: never compiled
+    sources: str = ""  #: sha256 over env.py and the project's modules; or over the history
 
 
 @dataclass(frozen=True, slots=True)

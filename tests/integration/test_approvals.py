@@ -25,7 +25,7 @@ from tests.support.engine import (
     url,
     version,
 )
-from tests.support.histories import Scripts
+from tests.support.histories import SYNC_ENV, Scripts
 from tests.support.postgres import Databases
 
 __all__ = ["scripts", "url"]  # fixtures
@@ -298,3 +298,14 @@ async def test_a_plan_that_nobody_knows(scripts: Scripts, url: str) -> None:
         assert await runtime.approvals.whole(digest[:8].upper()) == digest
         with pytest.raises(UnknownPlanError):
             await runtime.approvals.whole(digest + "0")
+
+
+async def test_without_a_shadow_the_files_are_what_is_approved(scripts: Scripts, url: str) -> None:
+    """Where nothing was compiled, env.py was read as well: another one ends the approval."""
+    scripts.add_tables("r1")
+    async with opened_runtime(guarded(scripts, url)) as runtime:
+        old = await proposed(runtime)
+        await runtime.approvals.approve(old, actor="eve")
+        scripts.write_env(f"{SYNC_ENV}\n# another one\n")
+        assert await proposed(runtime) != old
+    assert await tables(url) == set()
