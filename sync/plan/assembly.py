@@ -88,7 +88,7 @@ def judged(step: Step, pair: tuple[Taken, Taken], target: Target, whole: tuple[s
 
 def seen(taken: Taken, target: Target) -> list[tuple[Sent, Reading]]:
     """Return what the script looked at."""
-    return [(sent, reading(sent.sql, target)) for sent in taken.statements() if sent.read]
+    return [(sent, reading(sent.sql, target)) for sent in taken.looked_at()]
 
 
 def told(looks: Sequence[tuple[Sent, Reading]], kind: Looks) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 The digest is the sha256 of JSON with sorted keys, no blanks and UTF-8, over all that would
 be sent: dialect, heads, steps, statements and their boundaries. No clock, path, URL or
-host is in it, so equal paths have equal digests. Of a live step nobody knows beforehand
+host is in it, so equal paths have equal digests. Of a catalog step the fingerprint counts
+too: on another major version of a server it is another one. Of a live step nobody knows beforehand
 what it sends: its script stands for it, and env.py with the modules that scripts import.
 """
 
@@ -59,7 +60,8 @@ def sent(step: Step) -> dict[str, Any]:
     del facts["script"]
     if step.kind is StepClass.LIVE:
         return {**facts, "script": step.script, "known": plain_types(step)}
-    return {**facts, "blocks": [plain_block(b) for b in step.blocks], "class": step.kind}
+    facts |= {"blocks": [plain_block(b) for b in step.blocks], "class": step.kind}
+    return {**facts, "fingerprint": step.fingerprint} if step.fingerprint else facts
 
 
 def plain(step: Step) -> dict[str, Any]:

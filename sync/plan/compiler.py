@@ -15,7 +15,7 @@ from sync.errors import RunnerLostError, RunnerTimeoutError, ScriptError
 from sync.plan.assembly import assembled
 from sync.plan.canonical import plan_of
 from sync.plan.conversation import About, Conversation, End, Failed
-from sync.plan.environs import asked, asked_in
+from sync.plan.environs import asked
 from sync.plan.failures import failure
 from sync.plan.model import Compilation
 from sync.plan.processes import Runners
@@ -172,7 +172,7 @@ def is_want(failed: Failure, recording: Recording, target: Target) -> bool:
         return False
     if failed.stage is Stage.WAY or lacks(failed.said):
         return True
-    sent = asked(recording) if failed.stage is Stage.ENV else asked_in(failed.taken)
+    sent = asked(recording) if failed.stage is Stage.ENV else failed.taken.looked_at()
     return any(reading(one.sql, target).looks is not Looks.NOTHING for one in sent)
 
 

@@ -54,15 +54,10 @@ def told(recording: Recording, target: Target, kind: Looks) -> Iterator[str]:
 def asked(recording: Recording) -> Iterator[Sent]:
     """Yield what env.py has looked at."""
     for taken in (recording.ahead, recording.behind):
-        yield from asked_in(taken)
+        yield from taken.looked_at()
     for sql in recording.aside:
         if is_question(sql) and not is_setting(sql):
             yield Sent(sql, "", read=True)
-
-
-def asked_in(taken: Taken) -> Iterator[Sent]:
-    """Yield the statements whose result somebody looked at."""
-    return (sent for sent in taken.statements() if sent.read)
 
 
 def prologue(recording: Recording) -> tuple[str, ...]:

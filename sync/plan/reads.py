@@ -76,7 +76,6 @@ COMPUTING = (
     exp.Concat,
     exp.ConcatWs,
     exp.Count,
-    exp.CurrentSchema,
     exp.Exists,
     exp.Explode,
     exp.ExplodingGenerateSeries,
@@ -166,7 +165,7 @@ def reading_of(tree: exp.Expr, target: Target) -> Reading:
 
 def asks_by_name(tree: exp.Expr) -> bool:
     """Tell whether a query asks for an object without a table: by a function, or a cast."""
-    if tree.find(exp.Anonymous, exp.CurrentSchema):
+    if not all(isinstance(function, COMPUTING) for function in tree.find_all(exp.Func)):
         return True
     casts = (cast.to.sql().lower() for cast in tree.find_all(exp.Cast))
     return any(to.startswith("reg") for to in casts)
@@ -231,7 +230,8 @@ def is_vouched_for(function: exp.Func) -> bool:
     if isinstance(function, DATABASE):
         return is_comparison(function)
     if not isinstance(function, exp.Anonymous):
-        return isinstance(function, COMPUTING)
+        names = {name.lower() for name in function.sql_names()}
+        return isinstance(function, COMPUTING) or not TELLING.isdisjoint(names)
     name = name_of(function)
     if name == "current_setting":
         return bool(function.expressions) and function.expressions[0].name in SETTLED
@@ -264,6 +264,8 @@ def stays_within(tree: exp.Expr, schema: str) -> bool:
     visible = (name_of(function) for function in tree.find_all(exp.Anonymous))
     tables = {table.name.lower() for table in tree.find_all(exp.Table)}
     by_path = any(name.endswith(TELLING_END) for name in visible)
+    if not tables:
+        return named
     return named or by_path or tables <= WITHOUT_SCHEMA or any(map(is_number, columns(tree)))
 
 

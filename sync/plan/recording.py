@@ -35,6 +35,7 @@ class Taken:
     blocks: tuple[SentBlock, ...] = ()
     reasons: tuple[str, ...] = ()  #: what defies replay
     skips: tuple[SkippedDirective, ...] = ()
+    undone: tuple[Sent, ...] = ()  #: what was looked at in transactions that were rolled back
     remains: tuple[str, ...] = ()  #: what the script has left in the session, by name
     fingerprint: str | None = None  #: of the shadow ahead of the script; None: not asked for
     known: tuple[KnownType, ...] = ()  #: types that earlier steps of the path have created
@@ -42,6 +43,10 @@ class Taken:
     def statements(self) -> tuple[Sent, ...]:
         """Return the statements of all blocks, in order."""
         return tuple(sent for block in self.blocks for sent in block.statements)
+
+    def looked_at(self) -> tuple[Sent, ...]:
+        """Return the statements whose result somebody looked at, be they rolled back since."""
+        return (*self.undone, *(sent for sent in self.statements() if sent.read))
 
 
 class Stage(StrEnum):
@@ -108,6 +113,7 @@ def taken_from(said: Mapping[str, Any], fingerprint: str | None = None) -> Taken
         blocks=tuple(block_from(block) for block in said.get("blocks", ())),
         reasons=tuple(said.get("reasons", ())),
         skips=tuple(SkippedDirective(*skip) for skip in said.get("skips", ())),
+        undone=tuple(map(sent_from, said.get("undone", ()))),
         remains=tuple(said.get("remains", ())),
         fingerprint=fingerprint,
         known=tuple(KnownType(*known) for known in said.get("known", ())),
@@ -116,5 +122,9 @@ def taken_from(said: Mapping[str, Any], fingerprint: str | None = None) -> Taken
 
 def block_from(said: Mapping[str, Any]) -> SentBlock:
     """Return what a runner has said of one block."""
-    statements = (Sent(each["sql"], each["place"], each["read"]) for each in said["statements"])
-    return SentBlock(said["transactional"], tuple(statements))
+    return SentBlock(said["transactional"], tuple(map(sent_from, said["statements"])))
+
+
+def sent_from(said: Mapping[str, Any]) -> Sent:
+    """Return what a runner has said of one statement."""
+    return Sent(said["sql"], said["place"], said["read"])

@@ -22,7 +22,7 @@ class UnwritableError(Exception):
 STANDARD = r"""(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'|'[^']*'|"[^"]*"|--[^\n]*|/\*.*?\*/"""
 DOLLARS = r"(?<![\w$])(?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag)"
 ESCAPED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`|--[^\n]*|/\*.*?\*/"""
-NUMBERED = re.compile(rf"{STANDARD}|{DOLLARS}|\$(?P<key>\d+)", re.DOTALL)
+NUMBERED = re.compile(rf"{STANDARD}|{DOLLARS}|(?<![\w$])\$(?P<key>\d+)", re.DOTALL)
 NAMED = re.compile(rf"{ESCAPED}|(?<!:):(?P<key>[A-Za-z_]\w*)", re.DOTALL)
 
 

@@ -36,6 +36,7 @@ class Recorder:
         self.blocks: list[tuple[bool, list[Sent]]] = []  #: transactional?, statements
         self.reasons: list[str] = []  #: what defies replay
         self.notes: list[tuple[str, str]] = []  #: directives that were skipped
+        self.undone: list[Sent] = []  #: what was looked at in transactions that were rolled back
         self.remains: list[str] = []  #: what a script has left behind in the session
 
     @contextmanager
@@ -101,7 +102,9 @@ class Recorder:
 
     def rollback(self) -> None:
         """Forget the open transaction, but not what was read in it."""
-        self.reasons += [f"reads and rolls back, {s.place}" for s in self.open if s.read]
+        read = [one for one in self.open if one.read]
+        self.reasons += [f"reads and rolls back, {one.place}" for one in read]
+        self.undone += read
         self.open = []
 
     def taken(self) -> dict[str, Any]:
@@ -114,9 +117,11 @@ class Recorder:
             ],
             "reasons": self.reasons,
             "skips": self.notes,
+            "undone": [plain(one) for one in self.undone],
             "remains": self.remains,
         }
-        self.blocks, self.reasons, self.notes, self.remains = [], [], [], []
+        self.blocks, self.undone = [], []
+        self.reasons, self.notes, self.remains = [], [], []
         return told
 
     def texts(self) -> list[str]:
