@@ -28,9 +28,9 @@ class Previews:
         self._engine = engine
         self._targets = targets
 
-    async def of(self, order: Order, chosen: Sequence[Target]) -> tuple[Preview, ...]:
-        """Return for each target its plan, or the reason why there is none."""
-        states = await self._states()
+    async def of(self, order: Order, selection: Selection) -> tuple[Preview, ...]:
+        """Return for each selected target its plan, or the reason why there is none."""
+        chosen, states = select(self._targets, selection), await self._states()
         asked = [self._of(order, target, states.get(target.name)) for target in chosen]
         return tuple(await asyncio.gather(*asked))
 

@@ -39,7 +39,6 @@ from sync.model import (
     Verdict,
 )
 from sync.plan.compiler import Compiler
-from sync.plan.model import Preview
 from sync.plan.processes import Runners
 from sync.plans import Plans, RecordedPlans
 from sync.pool import Providers
@@ -145,10 +144,6 @@ class Runtime:
         width = self.settings.schedule.concurrency
         checks = Checks(engine, self._edits, self._drifts, width=width)
         return await checks.glance(self._selected(selection))
-
-    async def preview(self, order: Order, selection: Selection) -> tuple[Preview, ...]:
-        """Return what *order* would do to each selected target; nothing is done."""
-        return await self.previews.of(order, self._selected(selection))
 
     async def request(self, order: Order, selection: Selection, *, actor: str) -> Rollout:
         """Start carrying out *order* on the selected targets, and return without waiting.

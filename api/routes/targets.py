@@ -60,7 +60,7 @@ async def sync(
     """
     wanted = body or SyncMany()
     if wanted.dry_run:
-        previews = await engine.preview(wanted.order(), wanted.selection())
+        previews = await engine.previews.of(wanted.order(), wanted.selection())
         response.status_code = HTTPStatus.OK
         return Listing[Preview](items=[Preview.model_validate(each) for each in previews])
     rollout = await engine.request(wanted.order(), wanted.selection(), actor=actor)
@@ -111,7 +111,7 @@ async def release_target(name: str, engine: Engine, actor: Operator) -> Target:
 
 
 async def _preview(engine: Runtime, order: Order, name: str, response: Response) -> Preview:
-    (preview,) = await engine.preview(order, Selection((name,)))
+    (preview,) = await engine.previews.of(order, Selection((name,)))
     response.status_code = HTTPStatus.OK
     return Preview.model_validate(preview)
 

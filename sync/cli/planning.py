@@ -115,7 +115,7 @@ async def show_previews(
 ) -> int:
     """Show what an order would send to each target; 1 where there is no plan for one."""
     async with beside(settings) as runtime:
-        previews = await runtime.preview(order, selection)
+        previews = await runtime.previews.of(order, selection)
         files = await files_of(runtime, {each.plan.history for each in previews if each.plan})
     screen.tell(previews_text(previews, files), previews)
     return 1 if any(preview.problem for preview in previews) else 0

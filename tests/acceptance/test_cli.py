@@ -49,8 +49,9 @@ async def test_a_dry_run_changes_nothing(project: Project) -> None:
     """`sync --dry-run` says what would be sent, equal plans once, and leaves it pending."""
     said = await project.run("sync", "--dry-run", "--to", "b2")
     assert said.code == 0
-    first, second, *_ = said.out.splitlines()
-    assert (first, second[:8]) == ("-- eu, us: 2 steps", "-- plan ")
+    first, second, third, *_ = said.out.splitlines()
+    assert (first, third[:8]) == ("-- eu, us: 2 steps", "-- plan ")
+    assert (second[:12], second[-11:]) == ("-- warning: ", "[live-step]")
     live = "-- SQL not known beforehand, script b2.py"
     assert said.out.count(live) == 1
     [eu, _] = (await project.run("status", "--json")).json()

@@ -50,7 +50,7 @@ CLOCKS = {
 
 async def steps_of(runtime: Runtime, to: str = "head") -> tuple[Step, ...]:
     """Return the plan's steps for the first target."""
-    (first, *_) = await runtime.preview(Order(Verb.SYNC, to), Selection())
+    (first, *_) = await runtime.previews.of(Order(Verb.SYNC, to), Selection())
     assert first.plan, first.problem
     return first.plan.steps
 

@@ -30,7 +30,7 @@ DROPS = 'op.execute("ALTER TABLE part DROP COLUMN name")'
 
 async def previewed(runtime: Runtime) -> Preview:
     """Return what a sync would do."""
-    (found,) = await runtime.preview(Order(Verb.SYNC), Selection())
+    (found,) = await runtime.previews.of(Order(Verb.SYNC), Selection())
     return found
 
 
