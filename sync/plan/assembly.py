@@ -60,7 +60,7 @@ def uncompiled(steps: Sequence[Step], recording: Recording, target: Target) -> I
     """Yield steps that the shadow could not show: the script of the first one failed there."""
     taken = recording.failure.taken if recording.failure else Taken()
     reads = told(seen(taken, target), Looks.DATA)
-    why = (*reads, "fails on the shadow")[:MOST]
+    why = (*taken.outside, *reads, "fails on the shadow")[:MOST]
     yield replace(steps[0], why=why, known=taken.known)
     for step in steps[1:]:
         yield replace(step, why=(f"comes behind {steps[0].revision}, which fails on the shadow",))
@@ -73,7 +73,7 @@ def judged(step: Step, pair: tuple[Taken, Taken], target: Target, whole: tuple[s
     """
     one, other = pair
     looks = seen(one, target)
-    why = [*whole, *one.reasons, *unfit(one, target), *told(looks, Looks.DATA)]
+    why = [*whole, *one.outside, *one.reasons, *unfit(one, target), *told(looks, Looks.DATA)]
     blocks = settled(one)
     if blocks != settled(other):
         why.append(UNEQUAL)

@@ -28,8 +28,10 @@ from sync.settings.shadow import AUTO, NONE
 T = TypeVar("T")
 
 # SQLSTATEs of what somebody else has to provide.
+DUPLICATE_OBJECT = "42710"
 FEATURE_NOT_SUPPORTED = "0A000"
 INSUFFICIENT_PRIVILEGE = "42501"
+INVALID_CATALOG_NAME = "3D000"
 INVALID_SCHEMA_NAME = "3F000"
 UNDEFINED_FILE = "58P01"
 UNDEFINED_OBJECT = "42704"
@@ -170,7 +172,7 @@ def is_want(failed: Failure, recording: Recording, target: Target) -> bool:
     """
     if failed.said["kind"] not in ("script", "statement"):
         return False
-    if failed.stage is Stage.WAY or lacks(failed.said):
+    if failed.stage is Stage.WAY or failed.taken.outside or lacks(failed.said):
         return True
     sent = asked(recording) if failed.stage is Stage.ENV else failed.taken.looked_at()
     return any(reading(one.sql, target).looks is not Looks.NOTHING for one in sent)
@@ -179,11 +181,16 @@ def is_want(failed: Failure, recording: Recording, target: Target) -> bool:
 def lacks(said: Mapping[str, Any]) -> bool:
     """Tell whether a statement needs what no history brings: a role, a right, an extension, ..."""
     code, message = said.get("code"), said["message"]
-    if code == UNDEFINED_OBJECT:
+    if code in (UNDEFINED_OBJECT, DUPLICATE_OBJECT):
         return bool(message.startswith("role "))
     if code == FEATURE_NOT_SUPPORTED:
         return bool(message.startswith("extension "))
-    return code in (INVALID_SCHEMA_NAME, INSUFFICIENT_PRIVILEGE, UNDEFINED_FILE)
+    return code in (
+        INVALID_CATALOG_NAME,
+        INVALID_SCHEMA_NAME,
+        INSUFFICIENT_PRIVILEGE,
+        UNDEFINED_FILE,
+    )
 
 
 def said(failed: Failure, route: Route) -> LevelheadError:

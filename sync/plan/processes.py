@@ -25,6 +25,7 @@ from sync.plan.route import Route
 from sync.scripts import digest_of
 from sync.settings import History
 from sync.settings.secrets import secrets_in
+from sync.settings.shadow import AUTO
 
 BOOT = Path(__file__).parent / "runner" / "boot.py"
 
@@ -115,7 +116,8 @@ class Runners:
             RunnerTimeoutError: The block took longer than the settings allow.
         """
         asked = migration(route.history, shadow, route.order, route.heads, support)
-        request = {"op": "compile", **asked, "later": later}
+        own = route.history.shadow.place(route.target.dialect) == AUTO
+        request = {"op": "compile", **asked, "later": later, "on_own_server": own}
         async with self._talk(route.history, shadow.name, request) as talk:
             yield talk
 

@@ -35,6 +35,7 @@ class Taken:
     blocks: tuple[SentBlock, ...] = ()
     reasons: tuple[str, ...] = ()  #: what defies replay
     skips: tuple[SkippedDirective, ...] = ()
+    outside: tuple[str, ...] = ()  #: what would have happened outside of the shadow
     undone: tuple[Sent, ...] = ()  #: what was looked at in transactions that were rolled back
     remains: tuple[str, ...] = ()  #: what the script has left in the session, by name
     fingerprint: str | None = None  #: of the shadow ahead of the script; None: not asked for
@@ -113,6 +114,7 @@ def taken_from(said: Mapping[str, Any], fingerprint: str | None = None) -> Taken
         blocks=tuple(block_from(block) for block in said.get("blocks", ())),
         reasons=tuple(said.get("reasons", ())),
         skips=tuple(SkippedDirective(*skip) for skip in said.get("skips", ())),
+        outside=tuple(said.get("outside", ())),
         undone=tuple(map(sent_from, said.get("undone", ()))),
         remains=tuple(said.get("remains", ())),
         fingerprint=fingerprint,

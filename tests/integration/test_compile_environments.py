@@ -6,8 +6,16 @@ import pytest
 
 from sync.errors import ScriptError
 from sync.plan.model import StepClass
-from tests.support.engine import execute, opened_runtime, ordered_one, query, settings_for
-from tests.support.histories import Scripts
+from tests.support.engine import (
+    at,
+    execute,
+    opened_runtime,
+    ordered_one,
+    query,
+    settings_for,
+    tables,
+)
+from tests.support.histories import ASYNC_ENV, Scripts
 from tests.support.parity import Pair, classes, plan_for, run_live
 from tests.support.postgres import Databases
 
@@ -25,6 +33,35 @@ with engine.connect() as connection:
         {within}
         context.run_migrations()
         {behind}
+"""
+
+#: Ways in which env.py comes by its URL: its own text, and lines of the history's settings.
+WAYS = {
+    "variable": ('os.environ["APP_URL"]', 'env = { APP_URL = "{url}" }'),
+    "attribute": ('context.config.attributes["url"]', 'attributes = { url = "{url}" }'),
+    "hook": ('context.config.attributes["told"]', 'hook = "preparation:prepare"'),
+}
+GIVEN = """\
+import os
+from alembic import context
+from sqlalchemy import create_engine, pool
+
+engine = create_engine({url}, poolclass=pool.NullPool)
+with engine.connect() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+LENT = """\
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"])
+with context.begin_transaction():
+    context.run_migrations()
+"""
+HOOK = """\
+def prepare(config):
+    config.attributes["told"] = config.get_main_option("sqlalchemy.url")
 """
 
 #: Ways in which env.py makes a setting on its own connection.
@@ -51,6 +88,44 @@ def env_with(**parts: str) -> str:
     nothing = {"arguments": "", "ahead": "", "options": ""}
     idle = {"connected": "pass", "within": "pass", "behind": "pass"}
     return ENV.format(**{**nothing, **idle, **parts})
+
+
+async def replayed(scripts: Scripts, databases: Databases, history: str) -> None:
+    """Require the history to be compiled, and replayed on a database."""
+    scripts.add_tables("a1", "a2")
+    url, place = await databases(2)
+    settings = settings_for(scripts, [url], shadow=place, history=history)
+    async with opened_runtime(settings) as runtime:
+        run = await ordered_one(runtime)
+        assert (run.error, run.after) == (None, at("a2"))
+        assert await run_live(runtime, run) == set()
+    assert await tables(url) == {"alembic_version", "a1", "a2"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_env_py_gets_the_url_of_a_shadow_its_own_way(
+    scripts: Scripts, databases: Databases, way: str
+) -> None:
+    """A variable, an attribute or a hook lead to the shadow as they lead to a target."""
+    text, history = WAYS[way]
+    scripts.write_env(GIVEN.format(url=text))
+    (scripts.folder / "preparation.py").write_text(HOOK)
+    await replayed(scripts, databases, history)
+
+
+async def test_env_py_is_lent_a_connection_to_a_shadow(
+    scripts: Scripts, databases: Databases
+) -> None:
+    """Where env.py takes a connection that somebody else has made, it gets ours."""
+    scripts.write_env(LENT)
+    await replayed(scripts, databases, 'attributes = { connection = "{connection}" }')
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+async def test_an_asynchronous_env_py(scripts: Scripts, databases: Databases, driver: str) -> None:
+    """The env.py of `alembic init --template async` is compiled on both of its drivers."""
+    scripts.write_env(ASYNC_ENV)
+    await replayed(scripts, databases, f'driver = "{driver}"')
 
 
 @pytest.mark.parametrize("way", SETTINGS)

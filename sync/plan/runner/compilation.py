@@ -20,7 +20,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
-from . import clock, taps
+from . import clock, outside, taps
 from .connection import connect, engine_like, rendered
 from .environment import Environment
 from .errors import OWN, RefusedError, described, is_users, place
@@ -64,6 +64,8 @@ class Compilation(Environment):
     def run(self) -> dict[str, Any]:
         """Carry out the request; a failure is part of the answer, but for those that are ours."""
         sys.addaudithook(self.note_file)
+        outside.watch(self.in_step, self.recorder.goes_outside)
+        self.recorder.on_own_server = self.request["on_own_server"]
         try:
             return super().run()
         except OWN:

@@ -55,6 +55,13 @@ class RefusedError(Exception):
     """The history's env.py or a script does something that levelhead does not allow."""
 
 
+class OutsideError(Exception):
+    """A script was about to do something outside of its database, for the sake of a plan."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"acts outside of its database: {what}")
+
+
 #: Their texts say everything: they are ours, and Alembic's.
 OWN = (
     CommandError,

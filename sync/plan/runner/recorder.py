@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import is_users
+from . import outside
+from .errors import OutsideError, is_users
 
 
 class Sent:
@@ -35,6 +36,8 @@ class Recorder:
         self.open: list[Sent] = []  #: the transaction under way
         self.blocks: list[tuple[bool, list[Sent]]] = []  #: transactional?, statements
         self.reasons: list[str] = []  #: what defies replay
+        self.outside: list[str] = []  #: what would have happened outside of the shadow
+        self.on_own_server = True  #: the shadow's server is there for shadows only
         self.notes: list[tuple[str, str]] = []  #: directives that were skipped
         self.undone: list[Sent] = []  #: what was looked at in transactions that were rolled back
         self.remains: list[str] = []  #: what a script has left behind in the session
@@ -68,13 +71,31 @@ class Recorder:
         self.inside = True
         try:
             found += [Sent(text, self.place()) for text in texts()]
+            self.require_inside(found)
             yield found
+        except OutsideError:
+            raise
         except Exception as error:
             self.defies(f"goes on after {type(error).__name__}")
             raise
         finally:
             self.inside = False
         self.keep(found)
+
+    def require_inside(self, sent: list[Sent]) -> None:
+        """Let nothing be sent that reaches beyond the shadow.
+
+        Raises:
+            OutsideError: Something would.
+        """
+        for one in sent:
+            if what := outside.found_in(one.sql, on_own_server=self.on_own_server):
+                self.goes_outside(what)
+                raise OutsideError(what)
+
+    def goes_outside(self, what: str) -> None:
+        """Note what a script was about to do outside of the shadow."""
+        self.outside.append(f"acts outside of its database: {what}{self.where()}")
 
     def keep(self, sent: list[Sent]) -> None:
         """Put statements where they belong: into the open transaction, or each for itself."""
@@ -117,10 +138,11 @@ class Recorder:
             ],
             "reasons": self.reasons,
             "skips": self.notes,
+            "outside": self.outside,
             "undone": [plain(one) for one in self.undone],
             "remains": self.remains,
         }
-        self.blocks, self.undone = [], []
+        self.blocks, self.undone, self.outside = [], [], []
         self.reasons, self.notes, self.remains = [], [], []
         return told
 
