@@ -30,6 +30,10 @@ demo *ARGS:
 test *ARGS:
     python3 bootstrap.py test "$@"
 
+# Run public histories, each in an environment that is made first
+test-histories *ARGS:
+    python3 bootstrap.py test -m histories --numprocesses=2 --dist=load "$@"
+
 # Everything CI checks
 check: lint types imports test
 

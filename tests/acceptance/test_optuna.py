@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -11,14 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from providers.postgres.embedded import bundled_binaries, system_binaries
+from tests.support.dumps import dump
 from tests.support.postgres import Databases
+from tests.support.public_histories import run
 from tests.support.service import Service, Site, until
 
 COUNT = 10
-
-#: What pg_dump makes up anew for each dump.
-PASSING = re.compile(r"^\\(un)?restrict .*\n", re.MULTILINE)
 
 #: `alembic upgrade head`, with the URL that the package's alembic.ini leaves to its user.
 UPGRADE_HEAD = """
@@ -52,29 +48,8 @@ async def expected(databases: Databases) -> str:
     """Give the schema that Alembic itself makes of an empty database."""
     (url,) = await databases(1)
     config = history()
-    await output(sys.executable, "-c", UPGRADE_HEAD, str(config), url, cwd=config.parent)
-    return await schema_of(url)
-
-
-async def schema_of(url: str) -> str:
-    """Return the schema of a database as pg_dump writes it."""
-    return PASSING.sub("", await output(str(pg_dump()), "--schema-only", url))
-
-
-def pg_dump() -> Path:
-    """Return the pg_dump that lies beside the server's binaries."""
-    places = (place / "pg_dump" for place in (system_binaries(), bundled_binaries()) if place)
-    return next(place for place in places if place.exists())
-
-
-async def output(*command: str, cwd: Path | None = None) -> str:
-    """Run a command that succeeds, and return what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
-    return out.decode()
+    await run(sys.executable, "-c", UPGRADE_HEAD, str(config), url, cwd=config.parent)
+    return await dump(url, "--schema-only")
 
 
 def make_site(folder: Path, urls: list[str], policy: str) -> Site:
@@ -104,7 +79,7 @@ async def check_every_target(service: Service, urls: list[str], expected: str) -
     assert {run["state"] for run in runs} == {"succeeded"}
     assert (await service.get("/events/verify"))["events"] > 0
     for url in urls:
-        assert await schema_of(url) == expected
+        assert await dump(url, "--schema-only") == expected
 
 
 async def test_by_the_clock(tmp_path: Path, urls: list[str], expected: str) -> None:
