@@ -179,6 +179,7 @@ async def test_one_history_that_cannot_be_loaded(tmp_path: Path, databases: Data
         [[history]]
         name = "other"
         config = "{bad}"
+        shadow = "none"
         [[target]]
         name = "bad"
         history = "other"

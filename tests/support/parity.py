@@ -130,8 +130,8 @@ async def run_live(runtime: Runtime, run: Run) -> set[str | None]:
 
 
 def is_of_script(event: Event) -> bool:
-    """Tell whether an event is an act of a script itself: only those name what was sent so."""
-    return event.kind == "transaction.started" and event.data.get("stamped") is True
+    """Tell whether an event is an act of a script itself: only those tell of parameters apart."""
+    return event.kind == "transaction.started" and "parameters" in event.data
 
 
 async def compiled(
