@@ -130,13 +130,8 @@ async def run_live(runtime: Runtime, run: Run) -> set[str | None]:
 
 
 def is_of_script(event: Event) -> bool:
-<<<<<<< HEAD
     """Tell whether an event is an act of a script itself: only those tell of parameters apart."""
     return event.kind == "transaction.started" and "parameters" in event.data
-=======
-    """Tell whether an event is the intent of what a script sends: Alembic has its part in it."""
-    return event.kind.endswith(".started") and "preamble" in event.data
->>>>>>> caba69e (z)
 
 
 async def compiled(
