@@ -64,7 +64,7 @@ def test_it_needs_no_postgres_on_the_machine(tmp_path: Path) -> None:
     document = json.loads(outcome.stdout)
     assert set(document) == {"targets", "events", "verified"}
     assert document["verified"] is True
-    assert document["events"] > 60
+    assert document["events"] > len(document["targets"]) * len(("asked", "begun", "ended"))
     targets = document["targets"]
     assert [(target["name"], target["provider"]) for target in targets] == [
         ("eu", "postgresql"),

@@ -69,7 +69,7 @@ class TestConcurrentIndex:
         await beside.execute("BEGIN; LOCK a IN ROW EXCLUSIVE MODE")
         async with session_on(database) as other, asyncio.timeout(30):
             building = asyncio.create_task(other.execute(self.BUILD, ticket="t9"))
-            while not await beside.fetchval("SELECT to_regclass('ix')::oid"):  # noqa: ASYNC110 - a database is asked
+            while not await beside.fetchval("SELECT oid FROM pg_class WHERE relname = 'ix'"):  # noqa: ASYNC110 - a database is asked
                 await asyncio.sleep(0.02)
             assert await session.remains(self.BUILD) == ()
             assert await session.resolve(self.BUILD, ticket="t1") is Outcome.UNKNOWN

@@ -105,8 +105,8 @@ from pathlib import Path
 
 
 def hook(_config):
-    Path(f"arrived-{os.getpid()}").touch()
     while Path("closed").exists():
+        Path(f"arrived-{os.getpid()}").touch()
         time.sleep(0.01)
 """
 
