@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from providers.errors import LevelheadError
 from providers.types import Policy, Target
 from sync.applied import follow_by_hand
-from sync.drifts import Drifts, look_at_schema, note
+from sync.drifts import Drifts, note
 from sync.edits import Edits, with_edits
 from sync.engine import Engine
 from sync.events.chain import Draft
@@ -156,7 +156,7 @@ async def look_at(engine: Engine, target: Target, known: Fingerprints | None = N
             seen = Observation(target=target, at=at, heads=heads, major=major)
             if known is None or not is_due(known, heads, at, engine.drift_every):
                 return seen
-            return replace(seen, schema=await look_at_schema(session, heads, engine.store, at=at))
+            return replace(seen, schema=await engine.sights.look(session, heads, at=at))
     except LevelheadError as error:
         return Observation(target=target, at=at, error=error)
 

@@ -1,16 +1,13 @@
-"""Looks at live schemas: after runs, and at checks; keeps their fingerprints and tells of drift."""
+"""Keeps the fingerprints of what runs leave and checks see, and tells of drift."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
-from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from providers.base import Fingerprinting, Session
 from providers.errors import LevelheadError
 from providers.types import Heads, Target
 from sync.drift import difference, lines
@@ -29,48 +26,13 @@ from sync.fingerprints import (
 )
 from sync.minority import Minority, minorities
 from sync.model import TargetStatus
+from sync.sights import problem_of
 from sync.store import fingerprints, snapshots
-from sync.store.engine import Store
-from sync.store.fingerprints import Fingerprint, Fingerprints
+from sync.store.fingerprints import Fingerprints
 from sync.visit import Visit
 
 #: So many differences between targets are kept in memory.
 AT_HAND = 256
-
-
-async def look_at_schema(
-    session: Session, heads: Heads, store: Store, *, at: datetime
-) -> Sight | None:
-    """Look at the schema of a target that stands at *heads*; nothing is written down.
-
-    None where the session cannot tell a fingerprint, or somebody moved the target meanwhile.
-    Whatever fails is told in what is returned.
-    """
-    if not isinstance(session, Fingerprinting):
-        return None
-    try:
-        seen = await _seen(session, session, heads, store, at)
-        return seen if await session.heads() == heads else None
-    except Exception as error:  # noqa: BLE001 - what reads a catalog must never end a check or a run
-        return Sight(at=at, heads=heads, problem=_problem(error))
-
-
-async def _seen(
-    session: Session, schema: Fingerprinting, heads: Heads, store: Store, at: datetime
-) -> Sight:
-    found = partial(Fingerprint, heads=heads, major=await session.server_major())
-    digest = await schema.fingerprint()
-    async with store.reading() as connection:
-        if await snapshots.is_kept(connection, digest):
-            return Sight(at=at, heads=heads, fingerprint=found(digest))
-    snapshot = await schema.snapshot()
-    return Sight(at=at, heads=heads, fingerprint=found(snapshot.fingerprint), snapshot=snapshot)
-
-
-def _problem(error: Exception) -> str:
-    """Return in one line why a schema could not be read; an error not ours could hold anything."""
-    said = str(error) if isinstance(error, LevelheadError) else f"unexpected {type(error).__name__}"
-    return f"the schema could not be read for its fingerprint: {said}"
 
 
 async def look_after_run(engine: Engine, visit: Visit, heads: Heads) -> Sight | None:
@@ -82,9 +44,9 @@ async def look_after_run(engine: Engine, visit: Visit, heads: Heads) -> Sight | 
         return None
     try:
         session = await visit.session()
-        seen = await look_at_schema(session, heads, engine.store, at=engine.clock())
+        seen = await engine.sights.look(session, heads, at=engine.clock())
     except LevelheadError as error:
-        seen = Sight(at=engine.clock(), heads=heads, problem=_problem(error))
+        seen = Sight(at=engine.clock(), heads=heads, problem=problem_of(error))
     if seen and seen.problem:
         with suppress(LevelheadError):  # a session that died here has done its work before
             await visit.leave()

@@ -14,6 +14,7 @@ from sync.lints import Lints
 from sync.plan.processes import Runners
 from sync.plans import Plans
 from sync.pool import Providers
+from sync.sights import Sights
 from sync.status import Patience
 from sync.store.engine import Store
 
@@ -31,6 +32,7 @@ class Engine:
     plans: Plans
     lints: Lints
     gate: Gate
+    sights: Sights
     patience: Patience
     heartbeat: timedelta  #: how often a lease is renewed during an act
     drift_every: timedelta | None  #: from one look at a schema to the next; None: never

@@ -91,6 +91,7 @@ class Journal:
         self._run = run
         self._told: list[Draft] = []  #: ends of steps that are not stored yet
         self._stored_at = monotonic()
+        self._standings: dict[tuple[str, Heads], Standing] = {}  #: as read, until more is sent
 
     @asynccontextmanager
     async def action(
@@ -226,9 +227,14 @@ class Journal:
         return tuple(texts[digest] for digest in digests)
 
     async def _standing(self, revision: str, after: Heads) -> Standing:
+        if (revision, after) not in self._standings:
+            self._standings[revision, after] = await self._read_standing(revision, after)
+        return self._standings[revision, after]
+
+    async def _read_standing(self, revision: str, after: Heads) -> Standing:
         target = self._run.target
-        stamps = EventQuery(target=target, kind=Kind.STAMP_SUCCEEDED, limit=EVERY)
-        last = max((event.sequence for event in await self._log.page(stamps)), default=0)
+        stamps = EventQuery(target=target, kind=Kind.STAMP_SUCCEEDED, limit=1)
+        last = max((event.sequence for event in await self._log.newest(stamps)), default=0)
         told = EventQuery(target=target, revision=revision, after=last, limit=EVERY)
         return standing_of(await self._log.page(told), after)
 
@@ -254,6 +260,8 @@ class Journal:
 
         self._lease = await self._log.share(work)
         self._has_told()
+        if sqls:
+            self._standings.clear()
 
     async def _end(
         self,

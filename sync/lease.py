@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync.errors import LeaseLostError
 from sync.store.engine import Store
 from sync.store.tables import leases
 from sync.store.upsert import insert_absent
+
+#: Part of a lease's time within which it is not renewed again.
+_MOMENT = 0.1
 
 _NOBODY = {"holder": None, "run": None, "expires_at": None}
 
@@ -65,31 +68,32 @@ class Leases:
         Returns:
             Occupied where the target is leased already, be it by this very service.
         """
-        await insert_absent(connection, leases, [{"target": target, "token": 0, **_NOBODY}])
-        row = (await _held_row(connection, target)).one()
-        now = await self._store.now(connection)
+        row = await self._held_row(connection, target) or await self._new_row(connection, target)
         is_ours = row.holder == self._holder and row.run in alive
-        if row.holder is not None and (is_ours or row.expires_at > now):
+        if row.holder is not None and (is_ours or row.expires_at > row.now):
             return Occupied(row.run, row.holder, row.expires_at)
-        lease = Lease(target, self._holder, row.token + 1, now + self._ttl)
+        lease = Lease(target, self._holder, row.token + 1, row.now + self._ttl)
         await _set(connection, target, _row_of(lease) | {"run": run})
         return lease
 
     async def confirm(self, connection: AsyncConnection, lease: Lease) -> Lease:
         """Verify that *lease* stands, and renew it, in the caller's transaction.
 
-        A lease that ran out stands as long as nobody took the target over.
+        A lease that ran out stands as long as nobody took the target over. One that was renewed
+        a moment ago is as good as new.
 
         Raises:
             LeaseLostError: Another service took it over, or it was released.
         """
-        if not await _is_ours(connection, lease):
+        row = await self._held_row(connection, lease.target)
+        if row is None or (row.holder, row.token) != (lease.holder, lease.token):
             raise LeaseLostError(
                 f"{lease.target}: the lease went to another service; nothing more is done to "
                 "it here"
             )
-        now = await self._store.now(connection)
-        renewed = replace(lease, expires_at=now + self._ttl)
+        renewed = replace(lease, expires_at=row.now + self._ttl)
+        if renewed.expires_at - row.expires_at < self._ttl * _MOMENT:
+            return replace(lease, expires_at=row.expires_at)
         await _set(connection, lease.target, _row_of(renewed))
         return renewed
 
@@ -105,8 +109,24 @@ class Leases:
 
     async def release(self, connection: AsyncConnection, lease: Lease) -> None:
         """Free the target, in the caller's transaction; nothing happens if it is not ours."""
-        if await _is_ours(connection, lease):
-            await _set(connection, lease.target, _NOBODY)
+        ours = {"target": lease.target, "holder": lease.holder, "token": lease.token}
+        await connection.execute(leases.update().filter_by(**ours).values(_NOBODY))
+
+    async def _held_row(self, connection: AsyncConnection, target: str) -> Row[Any] | None:
+        """Find the row of *target*, and let nobody else change it until the transaction ends.
+
+        Where it had to wait for the row, the time may be that of before: then it takes somebody's
+        lease for younger than it is, never for older.
+        """
+        wanted = select(leases, self._store.now().label("now")).where(leases.c.target == target)
+        return (await connection.execute(wanted.with_for_update())).one_or_none()
+
+    async def _new_row(self, connection: AsyncConnection, target: str) -> Row[Any]:
+        """Make the row of a target that was never leased, and hold it."""
+        await insert_absent(connection, leases, [{"target": target, "token": 0, **_NOBODY}])
+        row = await self._held_row(connection, target)
+        assert row is not None  # noqa: S101 - it was just put there, by us or another
+        return row
 
     async def abandon_all(self) -> None:
         """Free every target, whoever holds it.
@@ -118,21 +138,8 @@ class Leases:
             await connection.execute(leases.update().values(_NOBODY))
 
 
-async def _is_ours(connection: AsyncConnection, lease: Lease) -> bool:
-    """Tell whether *lease* stands; whatever the answer, it stays so for this transaction."""
-    row = (await _held_row(connection, lease.target)).one_or_none()
-    return row is not None and (row.holder, row.token) == (lease.holder, lease.token)
-
-
 def _row_of(lease: Lease) -> dict[str, object]:
     return {"holder": lease.holder, "token": lease.token, "expires_at": lease.expires_at}
-
-
-async def _held_row(connection: AsyncConnection, target: str) -> CursorResult[Any]:
-    """Find the row of *target*, and let nobody else change it until the transaction ends."""
-    return await connection.execute(
-        select(leases).where(leases.c.target == target).with_for_update()
-    )
 
 
 async def _set(connection: AsyncConnection, target: str, values: dict[str, Any]) -> None:

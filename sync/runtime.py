@@ -47,6 +47,7 @@ from sync.private import write_private
 from sync.rollout import Rollouts, refusal
 from sync.run import Runs
 from sync.settings import Settings
+from sync.sights import Sights
 from sync.status import Patience
 from sync.store import rollouts, runs, statements, targets, tokens
 from sync.store.backends import control_file
@@ -361,6 +362,7 @@ async def engine_of(
             plans=plans(Compiler(runners, providers)),
             lints=lints,
             gate=Gate(log.store, four_eyes=settings.approval.four_eyes),
+            sights=Sights(log.store),
             patience=Patience(schedule.retry_min, schedule.retry_max),
             heartbeat=lease / BEATS,
             drift_every=schedule.drift_every,

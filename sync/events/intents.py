@@ -19,17 +19,23 @@ _SETTLED = frozenset({Outcome.APPLIED, Outcome.ABSENT})
 
 async def follow(connection: AsyncConnection, events: Iterable[Event]) -> None:
     """Bring the open tickets up to date with *events*, which were just appended."""
+    begun: dict[str, dict[str, object]] = {}
+    ended: list[str] = []
     for event in events:
-        if event.ticket is not None and event.target is not None:
-            await _follow(connection, event, event.ticket)
+        if event.ticket is None or event.target is None:
+            continue
+        if event.kind.endswith(".started"):
+            begun[event.ticket] = _row_of(event)
+        elif _ends(event) and begun.pop(event.ticket, None) is None:
+            ended.append(event.ticket)
+    if begun:
+        await connection.execute(intents.insert(), list(begun.values()))
+    if ended:
+        await connection.execute(intents.delete().where(intents.c.ticket.in_(ended)))
 
 
-async def _follow(connection: AsyncConnection, event: Event, ticket: str) -> None:
-    if event.kind.endswith(".started"):
-        row = {"ticket": ticket, "target": event.target, "sequence": event.sequence}
-        await connection.execute(intents.insert().values(row))
-    elif _ends(event):
-        await connection.execute(intents.delete().where(intents.c.ticket == ticket))
+def _row_of(event: Event) -> dict[str, object]:
+    return {"ticket": event.ticket, "target": event.target, "sequence": event.sequence}
 
 
 def _ends(event: Event) -> bool:

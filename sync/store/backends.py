@@ -8,19 +8,29 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
+from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import event, text
-from sqlalchemy.engine import URL, Connection
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import ColumnElement, DateTime, event, func, literal, text
+from sqlalchemy.engine import URL, Connection, Dialect
+from sqlalchemy.engine.interfaces import DBAPIConnection, IsolationLevel
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from providers.errors import ConfigError
 from sync.errors import ControlDatabaseError
+from sync.store.tables import Moment
 
 #: Seconds that anything waits for a connection, a lock or an answer.
 PATIENCE = 30
+
+#: Seconds after which a connection that rested is asked whether it lives.
+_LONG = 10.0
+
+#: Where a connection of a pool notes since when it rests.
+_SINCE = "levelhead.rests_since"
 
 #: Services that start at once take turns by this key (the letters "level" as a number).
 MIGRATION_KEY = 0x6C6576656C
@@ -44,8 +54,8 @@ class Backend(ABC):
         """Return an engine whose transactions the database keeps from writing."""
 
     @abstractmethod
-    async def now(self, connection: AsyncConnection, clock: Callable[[], datetime]) -> datetime:
-        """Return the time by the clock that every service on this database shares."""
+    def now(self, clock: Callable[[], datetime]) -> ColumnElement[datetime]:
+        """Return what a query selects for the time by the clock that every service shares."""
 
     @abstractmethod
     async def migrate_alone(self, connection: AsyncConnection) -> None:
@@ -103,10 +113,9 @@ class SqliteBackend(Backend):
             hide_parameters=True,
         )
 
-    async def now(self, connection: AsyncConnection, clock: Callable[[], datetime]) -> datetime:
+    def now(self, clock: Callable[[], datetime]) -> ColumnElement[datetime]:
         """Return the service's own clock: it is the only one."""
-        del connection
-        return clock().astimezone(UTC)
+        return literal(clock().astimezone(UTC), Moment())
 
     async def migrate_alone(self, connection: AsyncConnection) -> None:
         """Do nothing: BEGIN IMMEDIATE lets one writer in."""
@@ -124,20 +133,24 @@ class PostgresBackend(Backend):
 
     def writer(self) -> AsyncEngine:
         """Return an engine for any number of services."""
-        return self._engine({})
+        return self._engine("READ COMMITTED", {})
 
     def reader(self) -> AsyncEngine:
-        """Return an engine whose sessions are read-only."""
-        return self._engine({"default_transaction_read_only": "on"})
+        """Return an engine whose sessions are read-only.
 
-    def _engine(self, more: Mapping[str, str]) -> AsyncEngine:
+        Each query has a snapshot of its own, as with READ COMMITTED, so there is nothing to
+        begin and to end around it.
+        """
+        return self._engine("AUTOCOMMIT", {"default_transaction_read_only": "on"})
+
+    def _engine(self, isolation: IsolationLevel, more: Mapping[str, str]) -> AsyncEngine:
         settings = {
             "application_name": "levelhead",
             "lock_timeout": f"{PATIENCE}s",
             # Shorter than lock_timeout: whoever waits outlives a session that was cut off.
             "idle_in_transaction_session_timeout": f"{PATIENCE * 2 // 3}s",
         }
-        return create_async_engine(
+        engine = create_async_engine(
             "postgresql+asyncpg://",
             # The driver reads the URL itself, so that sslmode and its like mean what libpq says.
             connect_args={
@@ -146,17 +159,17 @@ class PostgresBackend(Backend):
                 "command_timeout": PATIENCE + PATIENCE // 3,
                 "server_settings": {**settings, **more},
             },
-            isolation_level="READ COMMITTED",
-            pool_pre_ping=True,
+            isolation_level=isolation,
             pool_timeout=PATIENCE,
             hide_parameters=True,
         )
+        _refuse_dead(engine)
+        return engine
 
-    async def now(self, connection: AsyncConnection, clock: Callable[[], datetime]) -> datetime:
-        """Return the server's clock."""
+    def now(self, clock: Callable[[], datetime]) -> ColumnElement[datetime]:
+        """Return the server's clock, as it is when the row is read: not the transaction's."""
         del clock
-        moment: datetime = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
-        return moment.astimezone(UTC)
+        return func.clock_timestamp(type_=DateTime(timezone=True))
 
     async def migrate_alone(self, connection: AsyncConnection) -> None:
         """Wait for the lock that every service takes before it migrates."""
@@ -170,6 +183,35 @@ def _on_connect(engine: AsyncEngine, *pragmas: str) -> None:
         for pragma in pragmas:
             cursor.execute(pragma)
         cursor.close()
+
+
+def _refuse_dead(engine: AsyncEngine) -> None:
+    """Have the pool replace a connection that did not survive its rest.
+
+    The driver knows when the server closed it. Of one that rested long the server is asked: what
+    lies between may have dropped it and told nobody.
+    """
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def note(_connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        entry.info[_SINCE] = monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def ask(
+        connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+    ) -> None:
+        driver: Any = entry.driver_connection  # asyncpg's, which this package may not import
+        if driver.is_closed():
+            raise DisconnectionError
+        if _SINCE in entry.info and monotonic() - entry.info[_SINCE] > _LONG:
+            _ask(engine.dialect, connection)
+
+
+def _ask(dialect: Dialect, connection: DBAPIConnection) -> None:
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise DisconnectionError from error
 
 
 def _on_begin(engine: AsyncEngine, sql: str) -> None:

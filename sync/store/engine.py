@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sync.store.backends import Backend, backend_for
@@ -118,9 +119,9 @@ class Store:
             # A connection whose return is cut short is lost to the pool, with a traceback.
             await asyncio.shield(connection.close())
 
-    async def now(self, connection: AsyncConnection) -> datetime:
-        """Return the time by the control database's clock, aware and in UTC."""
-        return await self._backend.now(connection, self._clock)
+    def now(self) -> ColumnElement[datetime]:
+        """Return what a query selects for the time by the control database's clock."""
+        return self._backend.now(self._clock)
 
 
 @asynccontextmanager

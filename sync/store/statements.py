@@ -30,9 +30,10 @@ async def keep(connection: AsyncConnection, sqls: Sequence[str]) -> tuple[str, .
 
 async def texts(connection: AsyncConnection, digests: Iterable[str]) -> Mapping[str, str]:
     """Return digest -> text for those of *digests* that are kept."""
-    found = await connection.execute(
-        select(statements).where(statements.c.digest.in_(sorted(set(digests))))
-    )
+    wanted = sorted(set(digests))
+    if not wanted:
+        return {}
+    found = await connection.execute(select(statements).where(statements.c.digest.in_(wanted)))
     return {row.digest: row.sql for row in found}
 
 

@@ -252,7 +252,7 @@ async def test_end_is_a_fact_without_a_lease(service: Service) -> None:
 
 async def test_intent_renews_the_lease(service: Service) -> None:
     """Whoever acts needs no heartbeat: each intent renews the lease."""
-    journal = await service.journal()
+    journal = await service.journal(ttl=timedelta(0))
     before = journal._lease.expires_at
     async with journal.action("statement"):
         assert journal._lease.expires_at > before

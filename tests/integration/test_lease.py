@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from sync.errors import LeaseLostError
 from sync.lease import Lease, Leases, Occupied
@@ -47,6 +48,15 @@ async def test_race_has_one_winner(store: Store) -> None:
         answers = await asyncio.gather(*(acquire(store, each) for each in rivals))
         assert sum(isinstance(answer, Lease) for answer in answers) == 1
         await rivals[0].abandon_all()
+
+
+async def test_renewed_a_moment_ago(store: Store) -> None:
+    """A lease that is nearly as good as new is confirmed, and not written again."""
+    leases = service(store, "one")
+    lease = await leased(store, leases)
+    assert await leases.renew(lease) == lease
+    hasty = service(store, "one", ttl=TTL * 2)
+    assert (await hasty.renew(lease)).expires_at > lease.expires_at
 
 
 async def test_released_target_is_free(store: Store) -> None:
@@ -112,6 +122,6 @@ async def test_lease_that_never_was(store: Store) -> None:
     """A target that was never leased has no lease to renew."""
     leases = service(store, "one")
     async with store.reading() as connection:
-        now = await store.now(connection)
+        now = (await connection.execute(select(store.now()))).scalar_one()
     with pytest.raises(LeaseLostError):
         await leases.renew(Lease("nowhere", "one", 1, now))

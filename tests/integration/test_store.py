@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi, PGDialect_asyncpg
 
 from providers.errors import ConfigError
 from sync.errors import ControlDatabaseError
@@ -178,7 +180,7 @@ async def test_sqlite_goes_by_the_clock_it_is_given(tmp_path: Path) -> None:
         Store.open(sqlite_url(tmp_path), clock=lambda: START) as store,
         store.reading() as connection,
     ):
-        assert await store.now(connection) == START
+        assert await connection.scalar(select(store.now())) == START
 
 
 async def test_postgres_goes_by_its_own_clock(database: str) -> None:
@@ -187,10 +189,50 @@ async def test_postgres_goes_by_its_own_clock(database: str) -> None:
         Store.open(database, clock=lambda: START) as store,
         store.reading() as connection,
     ):
-        first, second = await store.now(connection), await store.now(connection)
-        found = await connection.scalar(text("SELECT clock_timestamp()"))
-        assert first < second < found
+        query = select(store.now())
+        first, second = [(await connection.execute(query)).scalar_one() for _ in range(2)]
+        assert first < second
         assert first.tzinfo is UTC
+
+
+async def test_postgres_ends_connections_at_rest(database: str) -> None:
+    """A connection that the server has ended meanwhile is replaced, and nobody notices."""
+    async with Store.open(database, clock=lambda: START) as store:
+        await alter(store, "INSERT INTO statements VALUES ('d', 'x')")
+        async with store.reading() as connection:
+            before = await connection.scalar(text("SELECT pg_backend_pid()"))
+        await end_sessions(database)
+        async with store.reading() as connection:
+            assert await connection.scalar(text("SELECT pg_backend_pid()")) != before
+        await alter(store, "INSERT INTO statements VALUES ('e', 'y')")
+
+
+async def test_postgres_is_asked_after_a_long_rest(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that rested long and does not answer any more is replaced."""
+
+    def unanswered(_self: object, _connection: object) -> bool:
+        raise AsyncAdapt_asyncpg_dbapi.InterfaceError("cut")  # type: ignore[no-untyped-call] # SQLAlchemy's own
+
+    async with Store.open(database, clock=lambda: START) as store:
+        async with store.reading() as connection:
+            before = await connection.scalar(text("SELECT pg_backend_pid()"))
+        monkeypatch.setattr("sync.store.backends._LONG", -1.0)
+        monkeypatch.setattr(PGDialect_asyncpg, "do_ping", unanswered)
+        async with store.reading() as connection:
+            assert await connection.scalar(text("SELECT pg_backend_pid()")) != before
+
+
+async def end_sessions(url: str) -> None:
+    """End every other session on the database, and wait until each client was told."""
+    connection = await asyncpg.connect(url)
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await connection.close()
+    await asyncio.sleep(0.05)
 
 
 async def refusal(url: str) -> str:
