@@ -9,7 +9,8 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 
 from bench.question import Question, asked
-from bench.sections import loop, sessions, statements, sweep
+from bench.sections import compile as compiling
+from bench.sections import loop, replay, sessions, statements, sweep
 from bench.table import Findings, Row, table, verdict
 from bench.warehouse import running_warehouse
 
@@ -33,6 +34,8 @@ async def _loop(question: Question) -> Findings:
 
 
 SECTIONS: Mapping[str, Callable[[Question], Awaitable[Findings]]] = {
+    "replay": replay.measure,
+    "compile": compiling.measure,
     "sweep": sweep.measure,
     "statements": _statements,
     "sessions": _sessions,
