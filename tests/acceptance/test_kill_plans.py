@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.support.killing import held, make_targets
+from tests.support.killing import held, ledger, locked, make_targets
 from tests.support.killing_plans import AT_R0, write_history
 from tests.support.matrix import PLANS as TITLE
 from tests.support.matrix import show
 from tests.support.postgres import Databases, Postgres
 from tests.support.proxy import Loss, Proxy
+from tests.support.service import until
 from tests.support.stands import (
     TRUTH,
     Point,
@@ -78,6 +81,29 @@ async def test_the_service_is_killed(stand: Stand, record_property: Record) -> N
     async with stand.site.served() as service:
         endings = await bring_to_head(stand, service)
     show(record_property, TITLE, "service", endings)
+
+
+@pytest.mark.slow
+async def test_the_service_is_killed_before_the_lease(
+    tmp_path: Path, databases: Databases, database: str, postgres: Postgres
+) -> None:
+    """Request and lease are stored together: without them it is as if nobody had asked."""
+    urls = await make_targets(databases, ["asking"], AT_R0)
+    fleet, config = {"asking": Point("waiting")}, write_history(tmp_path / "history")
+    stand = on_postgres(
+        fleet, config, urls, database, shadow=postgres.admin_url, target='policy = "observe"'
+    )
+    async with stand.site.served() as service, locked(database, "leases") as is_waited_for:
+        request = asyncio.create_task(service.post("/sync"))
+        await until(is_waited_for)
+        await service.kill()
+        with pytest.raises(httpx.HTTPError):
+            await request
+    async with stand.site.served() as service:
+        assert await service.runs() == []
+        assert await ledger(urls["asking"]) == []
+        await service.post("/sync")
+        await bring_to_head(stand, service)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -198,6 +198,22 @@ async def postgres_busy(url: str) -> AsyncIterator[None]:
     try:
         await session.execute("BEGIN; SELECT FROM chain_head FOR UPDATE")
         yield
+    finally:
+        session.terminate()
+
+
+@asynccontextmanager
+async def locked(url: str, table: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+    """Let nobody write to a table for the block; give what tells whether somebody waits for it."""
+    session = await asyncpg.connect(url)
+
+    async def is_waited_for() -> bool:
+        waiting = "SELECT FROM pg_locks WHERE relation = $1::text::regclass AND NOT granted"
+        return bool(await session.fetch(waiting, table))
+
+    try:
+        await session.execute(f"BEGIN; LOCK {table} IN EXCLUSIVE MODE")
+        yield is_waited_for
     finally:
         session.terminate()
 
