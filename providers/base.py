@@ -8,7 +8,7 @@ and pass ``tests/conformance``. No driver's object or exception leaves an adapte
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import ClassVar, Final, Protocol, runtime_checkable
@@ -20,6 +20,7 @@ from providers.types import (
     RunnerSupport,
     Snapshot,
     Statement,
+    Survey,
     Target,
 )
 
@@ -189,6 +190,32 @@ class Fingerprinting(Protocol):
             StatementError: A table was locked for longer than the target's `lock_timeout`.
             AccessDeniedError: The catalog may not be read.
             ConnectionLostError: The session died; nothing was changed.
+        """
+        ...
+
+
+@runtime_checkable
+class Surveying(Protocol):
+    """Optional ability of a provider: to tell the heads of all targets in a database at once.
+
+    It only reads, so it may do that on a connection that was open already. Nothing else is
+    ever done on such a connection: a session is always a new one.
+    """
+
+    def place(self, target: Target) -> Hashable:
+        """Return what is equal for those targets alone that one survey can be about."""
+        ...
+
+    async def survey(self, targets: Sequence[Target]) -> Survey:
+        """Return the heads of *targets*, which share their place; see `Session.heads`.
+
+        Whose heads cannot be read is left out, and the others are told; a survey of that target
+        alone, or its session, says why.
+
+        Raises:
+            StartingError, ConnectError, AccessDeniedError: As `Provider.open`; what holds for
+                the target that is named holds for all of them.
+            ConnectionLostError: The connection died; nothing was changed.
         """
         ...
 

@@ -58,6 +58,7 @@ class ProviderError(LevelheadError):
     def __init__(self, message: str, *, target: str) -> None:
         super().__init__(f"{target}: {message}")
         self.target = target
+        self.reason = message  #: the text without the target's name
 
 
 class ConnectError(ProviderError):

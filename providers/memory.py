@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -30,7 +30,7 @@ from providers.errors import (
     StatementError,
 )
 from providers.snapshot import snapshot_of
-from providers.types import BASE, Heads, Outcome, Receipt, Snapshot, Statement, Target
+from providers.types import BASE, Heads, Outcome, Receipt, Snapshot, Statement, Survey, Target
 
 #: How the URLs of shadows begin.
 _SHADOW = "memory://shadow/"
@@ -125,6 +125,20 @@ class MemoryProvider(Provider):
             yield session
         finally:
             session.die()
+
+    def place(self, target: Target) -> str:
+        """Return the URL; see `Surveying.place`."""
+        return target.url
+
+    async def survey(self, targets: Sequence[Target]) -> Survey:
+        """Return the heads of *targets*; see `Surveying.survey`."""
+        found: dict[str, Heads] = {}
+        async with self.open(targets[0]):
+            for target in targets:
+                session = MemorySession(self.database(target.url), target)
+                with suppress(AccessDeniedError):
+                    found[target.name] = await session.heads()
+        return Survey("", found)
 
     @asynccontextmanager
     async def shadow(

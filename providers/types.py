@@ -77,6 +77,14 @@ class RunnerSupport:
 
 
 @dataclass(frozen=True, slots=True)
+class Survey:
+    """What one look at a database told of many targets in it."""
+
+    major: str  #: of the server, as `Session.server_major` tells
+    heads: Mapping[str, Heads]  #: name of the target -> its heads; not of those it could not read
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A live schema, object by object, in words that a person can compare."""
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from providers.errors import LevelheadError
 from providers.types import Policy, Target
 from sync.applied import follow_by_hand
 from sync.drifts import Drifts, note
 from sync.edits import Edits, with_edits
 from sync.engine import Engine
 from sync.events.chain import Draft
-from sync.fingerprints import is_due
 from sync.history import Graph
+from sync.looks import Looks
 from sync.model import RunState, TargetStatus
 from sync.status import Knowledge, Observation, differences, noticed, view
 from sync.store import runs, targets
-from sync.store.fingerprints import Fingerprints
 from sync.store.targets import TargetState
 
 #: Runs in these states move heads: what is seen meanwhile says nothing.
@@ -34,7 +31,7 @@ class Checks:
         self._engine = engine
         self._edits = edits
         self._drifts = drifts
-        self._width = asyncio.Semaphore(width)
+        self._looks = Looks(engine, width=width)
 
     async def check(self, chosen: Sequence[Target]) -> tuple[TargetStatus, ...]:
         """Look at every chosen target now, record it, and return what was found."""
@@ -68,8 +65,7 @@ class Checks:
         Those that the settings leave alone altogether are not looked at.
         """
         wanted = [target for target in chosen if target.policy is not Policy.OFF]
-        known = await self._drifts.known()
-        return await asyncio.gather(*[self._look(target, known) for target in wanted])
+        return await self._looks.at(wanted, await self._drifts.known())
 
     async def knowledge(self, chosen: Iterable[Target]) -> Mapping[str, Knowledge]:
         """Return what is known of each history that *chosen* follow, by name."""
@@ -102,11 +98,6 @@ class Checks:
         async with self._engine.store.reading() as connection:
             states = {state.target: state for state in await targets.all(connection)}
             return states, await runs.last_runs(connection)
-
-    async def _look(self, target: Target, known: Mapping[str, Fingerprints]) -> Observation:
-        async with self._width:
-            schema = known.get(target.name) or Fingerprints(target=target.name)
-            return await look_at(self._engine, target, schema)
 
     async def _record(
         self, seen: Sequence[Observation], knowledge: Mapping[str, Knowledge]
@@ -142,23 +133,6 @@ class Checks:
         """Forget the files of what somebody else has taken back."""
         if graph and old and old.heads != new.heads and new.heads is not None:
             await follow_by_hand(connection, new.target, new.heads, graph)
-
-
-async def look_at(engine: Engine, target: Target, known: Fingerprints | None = None) -> Observation:
-    """Look at one target, without writing anything down.
-
-    At its schema too where that is due after what is *known*; None leaves it alone.
-    """
-    at = engine.clock()
-    try:
-        async with engine.providers.open(target) as session:
-            heads, major = await session.heads(), await session.server_major()
-            seen = Observation(target=target, at=at, heads=heads, major=major)
-            if known is None or not is_due(known, heads, at, engine.drift_every):
-                return seen
-            return replace(seen, schema=await engine.sights.look(session, heads, at=at))
-    except LevelheadError as error:
-        return Observation(target=target, at=at, error=error)
 
 
 async def under_way(connection: AsyncConnection) -> frozenset[str]:

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from providers.errors import StartingError
 from providers.types import Target
-from sync.checks import look_at
 from sync.endings import about
 from sync.engine import Engine
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.lease import Lease
+from sync.looks import look_at
 from sync.model import Run, RunState
 from sync.status import Observation, differences, noticed
 from sync.store import runs, targets

@@ -52,9 +52,15 @@ def is_due(known: Fingerprints, heads: Heads, now: datetime, every: timedelta | 
     """Tell whether to look at the schema of a target at *heads*; never where *every* is None."""
     if every is None:
         return False
-    if known.looked_at is None or known.looked_at + every <= now:
-        return True
-    return known.live is not None and known.live.heads != heads
+    moved = known.live is not None and known.live.heads != heads
+    return moved or is_overdue(known, now, every)
+
+
+def is_overdue(known: Fingerprints, now: datetime, every: timedelta | None) -> bool:
+    """Tell whether to look at a target's schema wherever the target stands."""
+    if every is None:
+        return False
+    return known.looked_at is None or known.looked_at + every <= now
 
 
 def noticed(old: Fingerprints, seen: Sight) -> Fingerprints:

@@ -19,18 +19,25 @@ _PATIENCE = 2.0
 _SYMPTOMS = (pg.InvalidSQLStatementNameError, pg.DuplicatePreparedStatementError)
 
 
-async def is_shared(connection: Connection, dial: Callable[[], Awaitable[Connection]]) -> bool:
+async def is_shared(
+    connection: Connection,
+    greeting: Callable[[Connection], Awaitable[int]],
+    dial: Callable[[], Awaitable[Connection]],
+) -> bool:
     """Tell whether transactions of *connection* run in server sessions that others use too.
 
-    *dial* opens another connection to the same place. It is used only where the server
-    process is not the one that answered at sign-on: then something stands in between,
-    which may be a session-mode pooler, and that does no harm.
+    Args:
+        connection: A new one.
+        greeting: Asks `backend` of it, on its own or beside something else.
+        dial: Opens another connection to the same place. It is used only where the server
+            process is not the one that answered at sign-on: then something stands in between,
+            which may be a session-mode pooler, and that does no harm.
     """
     try:
-        first = await _backend(connection)
+        first = await greeting(connection)
         if first == connection.get_server_pid():
             return False
-        return first != await _backend(connection) or await _meets(connection, first, dial)
+        return first != await backend(connection) or await _meets(connection, first, dial)
     except _SYMPTOMS:
         return True
 
@@ -46,12 +53,13 @@ async def _meets(
         return False
     try:
         async with asyncio.timeout(_PATIENCE):
-            return await _backend(other) == first or await _backend(connection) != first
+            return await backend(other) == first or await backend(connection) != first
     except TimeoutError:
         return False
     finally:
         other.terminate()
 
 
-async def _backend(connection: Connection) -> int:
+async def backend(connection: Connection) -> int:
+    """Return the id of the server process that answers."""
     return int(await connection.fetchval("SELECT pg_backend_pid()"))

@@ -14,6 +14,7 @@ from providers.base import Session
 from providers.errors import ProviderError, StampConflictError, StatementError
 from providers.postgres.errors import DRIVER_ERRORS, reading, sending
 from providers.postgres.fingerprint import read_fingerprint, read_snapshot
+from providers.postgres.heads import read_heads
 from providers.postgres.indexes import (
     IndexState,
     concurrent_index,
@@ -25,7 +26,6 @@ from providers.postgres.indexes import (
     removal,
 )
 from providers.postgres.lock import held
-from providers.postgres.sql import version_table
 from providers.postgres.versions import (
     CONFLICT,
     NOT_KEPT,
@@ -36,7 +36,7 @@ from providers.postgres.versions import (
     local_limits,
     transaction,
 )
-from providers.types import BASE, Heads, Outcome, Receipt, Snapshot, Statement, Target
+from providers.types import Heads, Outcome, Receipt, Snapshot, Statement, Target
 
 _IS_RUNNING = """
     SELECT EXISTS (SELECT FROM pg_stat_activity
@@ -59,12 +59,8 @@ class PostgresSession(Session):
 
     async def heads(self) -> Heads:
         """Return the revisions in the version table; see `Session.heads`."""
-        table = version_table(self._target)
         with reading(self._target.name):
-            if await self._connection.fetchval("SELECT to_regclass($1) IS NULL", table):
-                return BASE
-            query = f"SELECT version_num FROM {table}"  # noqa: S608 - the name is quoted
-            return frozenset(row[0] for row in await self._connection.fetch(query))
+            return await read_heads(self._connection, self._target)
 
     async def server_major(self) -> str:
         """Return the server's major version; see `Session.server_major`."""

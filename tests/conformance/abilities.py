@@ -31,3 +31,6 @@ needs_rollback = _having([name for name, kind in ADAPTERS.items() if kind.rolls_
 
 #: For tests of `Fingerprinting`.
 needs_fingerprints = _having([name for name, kind in ADAPTERS.items() if kind.fingerprints])
+
+#: For tests of `Surveying`.
+needs_surveys = _having([name for name, kind in ADAPTERS.items() if kind.surveys])

@@ -32,6 +32,7 @@ class Adapter(ABC):
     excludes: ClassVar[bool] = True  #: who holds the lock keeps others out; else the lease does
     rolls_back: ClassVar[bool] = True  #: sessions are `Transactional`
     fingerprints: ClassVar[bool] = True  #: sessions are `Fingerprinting`
+    surveys: ClassVar[bool] = True  #: the provider is `Surveying`
 
     place: ClassVar[str | None] = ON_TARGET  #: where the suite has shadows made
 

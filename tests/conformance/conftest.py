@@ -1,8 +1,8 @@
 """One fixture, `adapter`: every test of the suite runs once for each kind of database.
 
 Where the contract leaves it to a database whether it has an ability, a test names the ability
-that it needs: `@needs_exclusion`, `@needs_rollback`, `@needs_fingerprints`. So it runs where the
-ability is.
+that it needs: `@needs_exclusion`, `@needs_rollback`, `@needs_fingerprints`, `@needs_surveys`. So it
+runs where the ability is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from providers.base import Fingerprinting, Session, Transactional
+from providers.base import Fingerprinting, Session, Surveying, Transactional
 from providers.databricks.warehouse import Warehouse, warehouse_process
 from tests.conformance.abilities import ADAPTERS
 from tests.conformance.adapters import Adapter, MemoryAdapter, PostgresAdapter
@@ -79,3 +79,10 @@ def fingerprinting(session: Session) -> Fingerprinting:
     """Give the same session, as one whose drift can be seen."""
     assert isinstance(session, Fingerprinting)
     return session
+
+
+@pytest.fixture
+def surveying(adapter: Adapter) -> Surveying:
+    """Give the adapter's provider, as one that can survey."""
+    assert isinstance(adapter.provider, Surveying)
+    return adapter.provider

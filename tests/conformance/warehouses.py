@@ -26,6 +26,7 @@ class DatabricksAdapter(Adapter):
     excludes: ClassVar[bool] = False
     rolls_back: ClassVar[bool] = False
     fingerprints: ClassVar[bool] = False
+    surveys: ClassVar[bool] = False
     place: ClassVar[str | None] = None
 
     odd_name = "Odd-`name`"

@@ -1,0 +1,156 @@
+"""Looks at targets, many at once, without writing anything down.
+
+Targets that share a database are asked for by one survey, where their provider can do that. What
+a survey leaves out, and whatever is to be looked at more closely, gets a session of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from providers.base import Surveying
+from providers.errors import (
+    AccessDeniedError,
+    ConnectError,
+    LevelheadError,
+    ProviderError,
+    UnknownDialectError,
+)
+from providers.types import Survey, Target
+from sync.engine import Engine
+from sync.fingerprints import is_due, is_overdue
+from sync.status import Observation
+from sync.store.fingerprints import Fingerprints
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Targets that one survey can be about."""
+
+    provider: Surveying
+    targets: Sequence[Target]
+
+
+class Looks:
+    """Looks at up to *width* databases at a time."""
+
+    def __init__(self, engine: Engine, *, width: int) -> None:
+        self._engine = engine
+        self._width = asyncio.Semaphore(width)
+
+    async def at(
+        self, targets: Sequence[Target], known: Mapping[str, Fingerprints]
+    ) -> list[Observation]:
+        """Look at *targets*; at their schemas too where that is due after what is *known*."""
+        surveyors = await self._surveyors({target.dialect for target in targets})
+        now, every = self._engine.clock(), self._engine.drift_every
+        surveyed: list[Target] = []
+        others: list[Target] = []
+        for target in targets:
+            own = target.dialect not in surveyors or is_overdue(_of(target, known), now, every)
+            (others if own else surveyed).append(target)
+        groups = grouped(surveyed, surveyors)
+        found = await asyncio.gather(
+            *[self._survey(group, known) for group in groups],
+            *[self._visit(target, known) for target in others],
+        )
+        return [seen for part in found for seen in part]
+
+    async def _surveyors(self, dialects: Collection[str]) -> Mapping[str, Surveying]:
+        """Return the providers that can survey, by dialect."""
+        found: dict[str, Surveying] = {}
+        for dialect in dialects:
+            with suppress(UnknownDialectError):  # to open a target says what is missing
+                provider = await self._engine.providers.of(dialect)
+                if isinstance(provider, Surveying):
+                    found[dialect] = provider
+        return found
+
+    async def _survey(
+        self, group: Group, known: Mapping[str, Fingerprints]
+    ) -> Sequence[Observation]:
+        at = self._engine.clock()
+        try:
+            async with self._width:
+                survey = await group.provider.survey(group.targets)
+        except (ConnectError, AccessDeniedError) as error:
+            return [failed(target, at, error) for target in group.targets]
+        except ProviderError as error:
+            if len(group.targets) == 1:
+                return [Observation(target=group.targets[0], at=at, error=error)]
+            survey = Survey("", {})  # it may be the fault of one of them
+        told = [seen for seen in observed(group, survey, at) if not self._wants_more(seen, known)]
+        return [*told, *await self._look_closer(group, told, known)]
+
+    def _wants_more(self, seen: Observation, known: Mapping[str, Fingerprints]) -> bool:
+        schema, every = _of(seen.target, known), self._engine.drift_every
+        return seen.heads is not None and is_due(schema, seen.heads, seen.at, every)
+
+    async def _look_closer(
+        self, group: Group, told: Sequence[Observation], known: Mapping[str, Fingerprints]
+    ) -> Sequence[Observation]:
+        """Look at those of *group* of which nothing is *told*, one by one."""
+        if len(told) == len(group.targets):
+            return ()
+        if len(group.targets) == 1:
+            return await self._visit(group.targets[0], known)
+        names = {seen.target.name for seen in told}
+        single = [Group(group.provider, [t]) for t in group.targets if t.name not in names]
+        found = await asyncio.gather(*[self._survey(each, known) for each in single])
+        return [seen for part in found for seen in part]
+
+    async def _visit(
+        self, target: Target, known: Mapping[str, Fingerprints]
+    ) -> Sequence[Observation]:
+        async with self._width:
+            return (await look_at(self._engine, target, _of(target, known)),)
+
+
+def grouped(targets: Iterable[Target], surveyors: Mapping[str, Surveying]) -> Sequence[Group]:
+    """Return *targets* by what one survey can be about; each has one of *surveyors*, by dialect."""
+    found: dict[Hashable, tuple[Surveying, list[Target]]] = {}
+    for target in targets:
+        surveyor = surveyors[target.dialect]
+        place = (target.dialect, surveyor.place(target))
+        found.setdefault(place, (surveyor, []))[1].append(target)
+    return [Group(*group) for group in found.values()]
+
+
+def observed(group: Group, survey: Survey, at: datetime) -> Iterable[Observation]:
+    """Return what *survey* tells of each target."""
+    return (
+        Observation(target=target, at=at, heads=survey.heads[target.name], major=survey.major)
+        for target in group.targets
+        if target.name in survey.heads
+    )
+
+
+def failed(target: Target, at: datetime, error: ConnectError | AccessDeniedError) -> Observation:
+    """Return that *target* could not be reached either, for the same reason."""
+    own = type(error)(error.reason, target=target.name)
+    return Observation(target=target, at=at, error=own)
+
+
+async def look_at(engine: Engine, target: Target, known: Fingerprints | None = None) -> Observation:
+    """Look at one target on a session of its own.
+
+    At its schema too where that is due after what is *known*; None leaves it alone.
+    """
+    at = engine.clock()
+    try:
+        async with engine.providers.open(target) as session:
+            heads, major = await session.heads(), await session.server_major()
+            seen = Observation(target=target, at=at, heads=heads, major=major)
+            if known is None or not is_due(known, heads, at, engine.drift_every):
+                return seen
+            return replace(seen, schema=await engine.sights.look(session, heads, at=at))
+    except LevelheadError as error:
+        return Observation(target=target, at=at, error=error)
+
+
+def _of(target: Target, known: Mapping[str, Fingerprints]) -> Fingerprints:
+    return known.get(target.name) or Fingerprints(target=target.name)
