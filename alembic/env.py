@@ -206,7 +206,10 @@ def load_databricks_rules() -> None:
     except ImportError as error:
         raise CommandError(f"cannot use databricks: {first_line(error)}") from error
     log = logging.getLogger("alembic")
-    install(lambda kind, detail: log.warning("skipped %s: %s", kind, detail))
+    install(
+        lambda kind, detail: log.warning("skipped %s: %s", kind, detail),
+        lambda kind, detail: log.info("noted %s: %s", kind, detail),
+    )
 
 
 @contextmanager

@@ -26,6 +26,13 @@ class SkippedDirective(Answer):
     detail: str
 
 
+class NotedDirective(Answer):
+    """Something to know of what a directive sends, such as what it asks of other clients."""
+
+    directive: str
+    detail: str
+
+
 class KnownType(Answer):
     """A type that earlier steps of a path have created: Alembic does not create it again."""
 
@@ -46,6 +53,7 @@ class Step(Answer):
     blocks: list[Block]
     fingerprint: str | None = Field(description="Of the schema that the script has seen.")
     skips: list[SkippedDirective]
+    notes: list[NotedDirective]
     known: list[KnownType] = Field(description="Types that its script takes to exist.")
 
 

@@ -86,6 +86,8 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.STAMP_INTERRUPTED: "Nobody knows yet whether it was set.",
     Kind.STAMP_RESOLVED: "The version table told.",
     Kind.DIRECTIVE_SKIPPED: "A directive of a script has no counterpart on the target's database.",
+    Kind.DIRECTIVE_NOTED: "There is something to know of what a directive sends, such as the "
+    "protocol that its table asks for from now on.",
     Kind.FINGERPRINT_FAILED: "The schema that a run left could not be read, so nothing is recorded "
     "to compare it with. The run stands. `message`",
     Kind.LEASE_LOST: "Another service took the target over in the middle of a run.",

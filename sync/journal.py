@@ -158,10 +158,10 @@ class Journal:
             kept = await statements.texts(connection, chain.from_iterable(map(_digests, begun)))
         return tuple(_doubt(intent, kept) for intent in begun)
 
-    async def skipped(self, revision: str | None, facts: Mapping[str, JSON]) -> None:
-        """Store that a directive has no counterpart on the target's database."""
+    async def remark(self, verb: str, revision: str | None, facts: Mapping[str, JSON]) -> None:
+        """Store what is to be known of a directive: *verb* is ``skipped`` or ``noted``."""
         draft = Draft(
-            kind=Kind.DIRECTIVE_SKIPPED,
+            kind=Kind(f"directive.{verb}"),
             actor=self._run.actor,
             target=self._run.target,
             history=self._run.history,

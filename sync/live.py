@@ -77,7 +77,7 @@ async def attend_inner(talk: Conversation, journal: Journal, word: About | Note)
     the failure of a step.
     """
     if isinstance(word, Note):
-        await journal.skipped(word.revision, word.facts)
+        await journal.remark(word.verb, word.revision, word.facts)
         return
     try:
         await attend(talk, journal, word, word.facts)

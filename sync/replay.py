@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 
 from providers.base import Fingerprinting, Repairing, Session, Transactional
@@ -56,7 +57,9 @@ async def replay(step: Step, session: Session, journal: Journal, retries: Retrie
         ConnectionLostError: Nobody knows what became of the last thing sent.
     """
     for skip in step.skips:
-        await journal.skipped(step.revision, {"directive": skip.directive, "detail": skip.detail})
+        await journal.remark("skipped", step.revision, asdict(skip))
+    for note in step.notes:
+        await journal.remark("noted", step.revision, asdict(note))
     if isinstance(session, Transactional) and step.atomic:
         await apply_atomically(step, session, journal, retries)
     else:

@@ -40,6 +40,7 @@ def _lines(details: PlanDetails, files: Mapping[str, str]) -> Iterator[str]:
         yield from (f"   {step.kind}: {reason}" for reason in step.why)
         yield from _statements(step, details)
         yield from (f"   skipped: {skip.directive}: {skip.detail}" for skip in step.skips)
+        yield from (f"   noted: {note.directive}: {note.detail}" for note in step.notes)
     yield from findings_lines(details.findings, details.unasked)
 
 

@@ -63,6 +63,7 @@ class Kind(StrEnum):
     STAMP_RESOLVED = "stamp.resolved"
 
     DIRECTIVE_SKIPPED = "directive.skipped"  #: it has no counterpart on the target's database
+    DIRECTIVE_NOTED = "directive.noted"  #: it asks more of the target's clients, or the like
 
     FINGERPRINT_FAILED = "fingerprint.failed"  #: what a run left could not be recorded
 

@@ -75,15 +75,16 @@ def judged(step: Step, pair: tuple[Taken, Taken], target: Target, whole: tuple[s
     looks = seen(one, target)
     why = [*whole, *one.outside, *one.reasons, *unfit(one, target), *told(looks, Looks.DATA)]
     blocks = settled(one)
+    step = replace(step, skips=one.skips, notes=one.notes)
     if blocks != settled(other):
         why.append(UNEQUAL)
     if why:
         reasons = tuple(dict.fromkeys(why))[:MOST]
-        return replace(step, why=reasons, skips=one.skips, known=one.known)
+        return replace(step, why=reasons, known=one.known)
     if catalog := told(looks, Looks.CATALOG):
         known = replace(step, kind=StepClass.CATALOG, fingerprint=one.fingerprint, known=one.known)
-        return replace(known, why=catalog[:MOST], blocks=blocks, skips=one.skips)
-    return replace(step, kind=StepClass.STATIC, blocks=blocks, skips=one.skips)
+        return replace(known, why=catalog[:MOST], blocks=blocks)
+    return replace(step, kind=StepClass.STATIC, blocks=blocks)
 
 
 def seen(taken: Taken, target: Target) -> list[tuple[Sent, Reading]]:

@@ -16,7 +16,15 @@ from dataclasses import replace
 from typing import Any
 
 from providers.types import Heads
-from sync.plan.model import Block, KnownType, Plan, SkippedDirective, Step, StepClass
+from sync.plan.model import (
+    Block,
+    KnownType,
+    NotedDirective,
+    Plan,
+    SkippedDirective,
+    Step,
+    StepClass,
+)
 
 
 def plan_of(
@@ -107,6 +115,7 @@ def whole(step: Step) -> dict[str, Any]:
         "blocks": [plain_block(block) for block in step.blocks],
         "fingerprint": step.fingerprint,
         "skips": [[skip.directive, skip.detail] for skip in step.skips],
+        "notes": [[note.directive, note.detail] for note in step.notes],
         "known": plain_types(step),
     }
 
@@ -138,5 +147,6 @@ def step_from(said: Mapping[str, Any]) -> Step:
         blocks=tuple(Block(tuple(b["statements"]), b["transactional"]) for b in said["blocks"]),
         fingerprint=said["fingerprint"],
         skips=tuple(SkippedDirective(*skip) for skip in said["skips"]),
+        notes=tuple(NotedDirective(*note) for note in said.get("notes", ())),
         known=tuple(KnownType(*known) for known in said["known"]),
     )

@@ -55,8 +55,9 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A directive was skipped: the target's database has no counterpart for it."""
+    """Something to know of a directive."""
 
+    verb: str  #: ``skipped``: the target's database has no counterpart for it; or ``noted``
     revision: str | None
     facts: Mapping[str, Any]
 
@@ -131,7 +132,7 @@ class Conversation:
         if kind == "about":
             return About(said["noun"], said["revision"], tuple(said["sqls"]), said["facts"])
         if kind == "note":
-            return Note(said["revision"], said["facts"])
+            return Note(said["verb"], said["revision"], said["facts"])
         if kind == "done":
             return Done(said["facts"])
         if kind == "failed":

@@ -38,6 +38,14 @@ class SkippedDirective:
 
 
 @dataclass(frozen=True, slots=True)
+class NotedDirective:
+    """Something to know of what a directive sends, such as what it asks of other clients."""
+
+    directive: str  #: such as ``"protocol"``
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class KnownType:
     """A type that earlier steps of a path have created: Alembic does not create it again."""
 
@@ -60,6 +68,7 @@ class Step:
     fingerprint: str | None = None  #: of the shadow ahead of a catalog step; else None
     skips: tuple[SkippedDirective, ...] = ()
     known: tuple[KnownType, ...] = ()  #: ahead of a script that may have to run; else none
+    notes: tuple[NotedDirective, ...] = ()
 
     @property
     def is_up(self) -> bool:

@@ -181,6 +181,7 @@ def asked_of(history: History) -> dict[str, Any]:
         "env": dict(history.env),
         "attributes": dict(history.attributes),
         "hook": history.hook,
+        "refuse_skips": sorted(history.refuse_skips),
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sync.plan.model import KnownType, SkippedDirective, Step
+from sync.plan.model import KnownType, NotedDirective, SkippedDirective, Step
 from sync.plan.processes import steps_of
 
 
@@ -35,6 +35,7 @@ class Taken:
     blocks: tuple[SentBlock, ...] = ()
     reasons: tuple[str, ...] = ()  #: what defies replay
     skips: tuple[SkippedDirective, ...] = ()
+    notes: tuple[NotedDirective, ...] = ()
     outside: tuple[str, ...] = ()  #: what would have happened outside of the shadow
     undone: tuple[Sent, ...] = ()  #: what was looked at in transactions that were rolled back
     remains: tuple[str, ...] = ()  #: what the script has left in the session, by name
@@ -114,6 +115,7 @@ def taken_from(said: Mapping[str, Any], fingerprint: str | None = None) -> Taken
         blocks=tuple(block_from(block) for block in said.get("blocks", ())),
         reasons=tuple(said.get("reasons", ())),
         skips=tuple(SkippedDirective(*skip) for skip in said.get("skips", ())),
+        notes=tuple(NotedDirective(*note) for note in said.get("notes", ())),
         outside=tuple(said.get("outside", ())),
         undone=tuple(map(sent_from, said.get("undone", ()))),
         remains=tuple(said.get("remains", ())),

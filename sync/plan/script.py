@@ -34,6 +34,7 @@ def lines(plan: Plan, files: Mapping[str, str]) -> Iterator[str]:
         yield f"-- step {place} of {len(plan.steps)}: {step.revision}, {step.kind}"
         yield from (f"-- {step.kind}: {reason}" for reason in step.why)
         yield from (f"-- skipped: {skip.directive}: {skip.detail}" for skip in step.skips)
+        yield from (f"-- noted: {note.directive}: {note.detail}" for note in step.notes)
         yield from body(step, plan.dialect, files)
 
 

@@ -15,6 +15,7 @@ from providers.types import Policy, Target
 from sync.plan.findings import Level
 from sync.settings.lint import Levels
 from sync.settings.shadow import Shadow, ShadowPlaces
+from sync.settings.skips import SkipKinds
 from sync.settings.values import (
     AnyPath,
     ControlUrl,
@@ -187,6 +188,12 @@ class HistoryTable(Section):
         "machine, where that is possible. `none`: nowhere, every step runs live. `target`: on the "
         "target's own server. A URL counts for targets of its dialect. Never logged or shown.",
     )
+    refuse_skips: SkipKinds = Field(
+        default=frozenset(),
+        description="What must not be left out where a database has no counterpart for it: "
+        "kinds of skips, each of which is an error then. See "
+        "[Alembic on Databricks](databricks.md#kinds-of-skips).",
+    )
     lint: Levels = Field(
         default_factory=dict,
         description="What becomes of what a rule finds in a plan: `off`, `warn` or `refuse`, by "
@@ -259,6 +266,7 @@ class History:
     version_table: str = "alembic_version"
     version_table_schema: str | None = None
     shadow: Shadow = field(default_factory=Shadow)
+    refuse_skips: frozenset[str] = frozenset()  #: kinds of skips that are errors
     lint: Mapping[str, Level] = field(default_factory=lambda: MappingProxyType({}))
 
 

@@ -30,8 +30,9 @@ BROKE = "eu: connection lost ("
 READS = ("SELECT", "DESCRIBE", "USE", "SET")
 
 MIXED = """import sqlalchemy as sa
+    from sqlalchemy.dialects import postgresql
     op.add_column("t_a1", sa.Column("name", sa.String()))
-    op.add_column("t_a1", sa.Column("body", sa.JSON()))"""
+    op.add_column("t_a1", sa.Column("body", postgresql.TSVECTOR()))"""
 
 ENDS_EARLY = """
 import os
@@ -194,7 +195,8 @@ async def test_a_statement_that_nobody_knows_of(site: Site, kind: FaultKind) -> 
 async def test_a_mixed_revision(site: Site) -> None:
     """What cannot be said on Databricks is refused before anything is sent, steps before it too."""
     site.project.add_script("b2", "a1", MIXED)
-    await site.fails(4, "eu: history app: revision b2: add_column on t_a1: type JSON has no count")
+    line = "eu: history app: revision b2: add_column on t_a1: type TSVECTOR has no counterpart"
+    await site.fails(4, line)
     texts = [each["query_text"] for each in site.statements()]
     assert texts
     assert [text for text in texts if not text.startswith(READS)] == []
@@ -202,17 +204,40 @@ async def test_a_mixed_revision(site: Site) -> None:
     await site.comes_to_head()
 
 
+async def test_a_skip_that_is_refused(site: Site) -> None:
+    """What must not be left out is refused before anything is sent; allowed, it is skipped."""
+    site.project.add_script("b2", "a1", 'op.create_index("ix_id", "t_a1", ["id"])')
+    known = site.project.setting('refuse_skips = ["index", "unique"]')
+    line = "revision b2: create_index on t_a1: ix_id on t_a1 has no counterpart"
+    await site.fails(4, f"eu: history app: {line}", "'index' is in refuse_skips of the history")
+    assert site.ends("TABLE t_a1") == []
+    site.project.toml.write_text(known)
+    said = await site.project.run("sync")
+    assert (said.code, said.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "mistake"),
+    [
+        ('["indexes"]', 'no kind of skip "indexes" (did you mean "index"?)'),
+        ('["zebra"]', 'no kind of skip "zebra"; known are index, unique, exclude'),
+        ('"index"', 'must be a list such as ["index", "unique"]'),
+    ],
+)
+async def test_a_kind_of_skip_that_is_not_known(site: Site, kinds: str, mistake: str) -> None:
+    """Who refuses what nothing skips is told in one line, and which kinds there are."""
+    site.project.setting(f"refuse_skips = {kinds}")
+    await site.fails(2, 'history "app".refuse_skips: ', mistake)
+
+
 async def test_an_interpreter_without_the_dialect(site: Site) -> None:
     """A history's Python that cannot talk to Databricks: which, what it lacks, and what to do."""
     python = bare_python(site.project.root, "sqlalchemy", "alembic", "mako", "markupsafe")
-    toml = site.project.root / "levelhead.toml"
-    config = 'config = "alembic.ini"'
-    known = toml.read_text()
-    toml.write_text(known.replace(config, f'{config}\npython = "{python}"'))
+    known = site.project.setting(f'python = "{python}"')
     lacks = "No module named 'databricks'; install what the dialect needs there"
     await site.fails(4, f"eu: history app: {BASE_PYTHON}: {lacks}", "see `python` of the history")
     assert site.ends("TABLE t_a1") == []
-    toml.write_text(known)
+    site.project.toml.write_text(known)
     await site.comes_to_head()
 
 

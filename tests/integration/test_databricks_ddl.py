@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from providers.databricks.ddl import RefusedDirectiveError, install
 from providers.databricks.warehouse import Warehouse
-from tests.support.databricks_directives import PREPARED, ROWS, Row
+from tests.support.databricks_rows import PREPARED, ROWS, Row, run
 
 pytest_plugins = ["tests.support.warehouse"]
 
@@ -28,10 +28,11 @@ class Live:
     op: Operations
     sent: list[str] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    noted: list[tuple[str, str]] = field(default_factory=list)
 
     def run(self, call: str) -> None:
         """Run one line of a revision."""
-        exec(call, {"op": self.op, "sa": sa})  # noqa: S102 - our own table
+        run(call, self.op)
 
     def note_statement(self, *arguments: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own arguments
         """Take down a statement that is about to be sent, unless it only reads."""
@@ -42,6 +43,10 @@ class Live:
     def note_skip(self, kind: str, detail: str) -> None:
         """Take down a skip."""
         self.skipped.append((kind, detail))
+
+    def note_note(self, kind: str, detail: str) -> None:
+        """Take down a note."""
+        self.noted.append((kind, detail))
 
 
 @pytest.fixture
@@ -54,7 +59,7 @@ def live(warehouse: Warehouse, schema: str, cursor: Cursor) -> Iterator[Live]:
     )
     with engine.connect() as connection:
         given = Live(Operations(MigrationContext.configure(connection)))
-        install(given.note_skip)
+        install(given.note_skip, given.note_note)
         event.listen(engine, "before_cursor_execute", given.note_statement)
         # Made again: the first one was made before the rules were there.
         given.op = Operations(MigrationContext.configure(connection))
@@ -72,6 +77,7 @@ def test_a_warehouse_takes_what_is_sent(row: Row, live: Live) -> None:
         return
     live.run(row.call)
     assert live.skipped == list(row.skips)
+    assert live.noted == list(row.notes)
     assert len(live.sent) == len(row.sends)
     if "bulk_insert" not in row.call:  # its values travel apart
         assert live.sent == list(row.sends)

@@ -31,7 +31,7 @@ op.add_column("users", sa.Column("second", sa.String))
 """
 MIXED = """
 op.add_column("users", sa.Column("first", sa.String))
-op.add_column("users", sa.Column("body", sa.JSON))
+op.add_column("users", sa.Column("pause", sa.Interval))
 """
 INDEXED = 'op.create_index("ix_users_id", "users", ["id"])'
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import pytest
 from databricks.sql.client import Cursor
 from sqlalchemy import Inspector, create_engine, inspect
-from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy.dialects.postgresql import ENUM, UUID, VARCHAR
 
 from providers.databricks.warehouse import Warehouse
 from sync.model import Run, RunState, Verb
@@ -31,8 +31,8 @@ pytest_plugins = ["tests.support.warehouse"]
 ROOT = Path(__file__).parents[2]
 VERSIONS = "alembic_version"
 
-#: Type on Postgres -> the same in a script, and its name on Databricks. No skip names these:
-#: the page of the dialect does, under "Types".
+#: Type on Postgres -> the same in a script, and its name on Databricks. What is lost with it
+#: is a skip of its own.
 TYPES: Mapping[str, tuple[str, str]] = {
     "DATE": ("Date()", "DATE"),
     "INTEGER": ("Integer()", "INT"),
@@ -40,7 +40,7 @@ TYPES: Mapping[str, tuple[str, str]] = {
     "SMALLINT": ("SmallInteger()", "SMALLINT"),
     "TIMESTAMP WITH TIME ZONE": ("DateTime(timezone=True)", "TIMESTAMP"),
     "UUID": ("Uuid()", "STRING"),
-    "VARCHAR(50)": ("String(50)", "STRING"),  # the length is not kept; see the next two
+    "VARCHAR(50)": ("String(50)", "STRING"),
     "VARCHAR(32)": ("String(50)", "STRING"),  # Alembic's own column
     "VARCHAR(255)": ("String(50)", "STRING"),
 }
@@ -164,6 +164,10 @@ def column_on_postgres(
         default = None
     written = "VARCHAR(50)" if isinstance(type_, ENUM) else type_.compile(inspector.dialect)
     counterpart = TYPES[written][1]
+    if isinstance(type_, UUID):
+        yield Fact("type", table, f"{name} (UUID)")
+    if isinstance(type_, VARCHAR) and table != VERSIONS:
+        yield Fact("length", table, f"{name} ({type_.length})")
     yield column(
         table, place, name, counterpart, found["nullable"], plain(default), found["comment"]
     )
@@ -275,15 +279,17 @@ async def told(runtime: Runtime, run: Run) -> list[Named]:
     """Return what the audit log says that *run* left out."""
     skipped = await events(runtime, run=run.id, kind="directive.skipped")
     return in_order(
-        Named(str(skip.data["directive"]), words_of(str(skip.data["detail"]))) for skip in skipped
+        Named(str(skip.data["directive"]), words)
+        for skip in skipped
+        for words in words_of(str(skip.data["detail"]))
     )
 
 
-def words_of(detail: str) -> str:
-    """Return what the detail of a skip names."""
-    found = re.match(r"\w+ on \w+( loses [A-Z, ]+)?", detail)
+def words_of(detail: str) -> Iterator[str]:
+    """Yield what the detail of a skip names, which may be several columns of one table."""
+    found = re.match(r"(.+?) on (\w+)( loses [A-Z, ]+)?", detail)
     assert found, detail
-    return found[0]
+    yield from (f"{name} on {found[2]}{found[3] or ''}" for name in found[1].split(", "))
 
 
 def in_order(found: Iterator[Named]) -> list[Named]:

@@ -94,7 +94,19 @@ class Project:
             '[[history]]\nname = "app"\nconfig = "alembic.ini"\nshadow = "none"',
             *(target_table(name, url) for name, url in targets.items()),
         ]
-        (self.root / "levelhead.toml").write_text("\n".join(tables))
+        self.toml.write_text("\n".join(tables))
+
+    @property
+    def toml(self) -> Path:
+        """The configuration file."""
+        return self.root / "levelhead.toml"
+
+    def setting(self, line: str) -> str:
+        """Add a line to the table of the history; return what the file held before."""
+        known = self.toml.read_text()
+        place = 'config = "alembic.ini"'
+        self.toml.write_text(known.replace(place, f"{place}\n{line}"))
+        return known
 
     def add_script(self, name: str, below: str | None, up: str | None = None) -> None:
         """Write a revision file; *up* is the body of ``upgrade``."""

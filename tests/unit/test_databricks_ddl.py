@@ -19,10 +19,13 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from providers.databricks.ddl import RefusedDirectiveError, install, rehearse
 from providers.databricks.ddl.datatypes import name_of, widens
+from providers.databricks.ddl.notes import KINDS as NOTES
 from providers.databricks.ddl.skips import KINDS
-from tests.support.databricks_directives import COMMAND, PAGE, ROWS, TYPES, Row, rewritten
+from sync.settings import skips as settings
+from tests.support.databricks_directives import COMMAND, PAGE, rewritten
+from tests.support.databricks_rows import MANUAL, ROWS, TYPES, Row, run
 
-SKIP = re.compile(r"-- skipped ([a-z-]+): (.*)")
+REMARK = re.compile(r"-- (skipped|noted) ([a-z-]+): (.*)")
 
 
 class Script:
@@ -36,7 +39,7 @@ class Script:
 
     def run(self, call: str) -> None:
         """Run one line of a revision."""
-        exec(call, {"op": self.op, "sa": sa})  # noqa: S102 - our own table
+        run(call, self.op)
 
     @property
     def lines(self) -> list[str]:
@@ -52,7 +55,7 @@ class Script:
 def skipped() -> list[tuple[str, str]]:
     """Install the rules; give what is told of skips."""
     told: list[tuple[str, str]] = []
-    install(lambda kind, detail: told.append((kind, detail)))
+    install(lambda kind, detail: told.append((kind, detail)), lambda *_: None)
     return told
 
 
@@ -71,9 +74,10 @@ def test_a_directive_comes_to_what_the_reference_says(row: Row, script: Script) 
         assert str(refused.value) == row.refusal
     else:
         script.run(row.call)
-    skips = [match.groups() for line in script.lines if (match := SKIP.fullmatch(line))]
-    assert [line for line in script.lines if not SKIP.fullmatch(line)] == list(row.sends)
-    assert skips == list(row.skips)
+    remarks = [match.groups() for line in script.lines if (match := REMARK.fullmatch(line))]
+    assert [line for line in script.lines if not REMARK.fullmatch(line)] == list(row.sends)
+    skips = [("skipped", *skip) for skip in row.skips]
+    assert remarks == [*skips, *(("noted", *note) for note in row.notes)]
 
 
 def recreate(dialect: DatabricksDialect) -> None:
@@ -103,7 +107,9 @@ def test_a_type_has_the_name_that_the_reference_says(text: str) -> None:
     [
         (postgresql.TIMESTAMP(timezone=True), "TIMESTAMP"),
         (postgresql.BYTEA(), "BINARY"),
-        (postgresql.JSONB().with_variant(sa.Text(), "databricks"), "STRING"),
+        (postgresql.JSONB(), "STRING"),
+        (postgresql.INET(), "STRING"),
+        (postgresql.TSVECTOR().with_variant(sa.Text(), "databricks"), "STRING"),
         (postgresql.UUID(), "STRING"),
         (postgresql.ENUM("a", name="e"), "STRING"),
     ],
@@ -136,20 +142,27 @@ def test_what_widens(old: str, new: str, answer: bool) -> None:  # noqa: FBT001 
 
 
 def test_every_kind_of_skip_is_shown() -> None:
-    """The reference has an example of each kind of skip, and no other kind."""
+    """The reference has an example of each kind of skip and of note, and no other kind."""
     assert {kind for row in ROWS for kind, _ in row.skips} == set(KINDS)
+    assert {kind for row in ROWS for kind, _ in row.notes} == set(NOTES)
+    assert {row.source for row in ROWS} == set(MANUAL)
+
+
+def test_the_settings_know_every_kind_of_skip() -> None:
+    """`refuse_skips` takes each kind that there is, and no other."""
+    assert set(settings.KINDS) == set(KINDS)
 
 
 def test_the_reference_is_current() -> None:
     """The page says what the tables say; the command in its comments rewrites it."""
     page = PAGE.read_text(encoding="utf-8")
-    assert page.count(COMMAND) == 3
+    assert page.count(COMMAND) == 4
     assert rewritten(page) == page
 
 
 def test_the_rules_take_the_place_of_the_empty_ones(script: Script) -> None:
     """Whatever was imported first, Alembic uses these rules; installing again is no harm."""
-    install(lambda *_: None)
+    install(lambda *_: None, lambda *_: None)
     assert type(script.op.impl).__module__ == "providers.databricks.ddl.implementation"
     assert type(Script().op.impl) is type(script.op.impl)
 
@@ -177,11 +190,24 @@ def test_rehearsal_finds_a_refusal_behind_what_works(skipped: list[tuple[str, st
         op.create_index("ix", "t", ["a"])
         op.create_table("t", sa.Column("a", sa.Integer))
         op.execute(sa.text("UPDATE t SET a = :one").bindparams(one=1))
-        op.add_column("t", sa.Column("j", sa.JSON()))
+        op.add_column("t", sa.Column("j", postgresql.TSVECTOR()))
 
-    with pytest.raises(RefusedDirectiveError, match=r"^add_column on t: type JSON has no"):
+    with pytest.raises(RefusedDirectiveError, match=r"^add_column on t: type TSVECTOR has no"):
         rehearse(upgrade, DatabricksDialect())
     assert skipped == []
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.skips], ids=lambda row: row.call)
+def test_a_kind_of_skip_can_be_refused(row: Row, script: Script) -> None:
+    """What must not be left out is refused with all of its directive; what is not there can go."""
+    kinds = {kind for kind, _ in row.skips}
+    install(lambda *_: None, lambda *_: None, kinds)
+    if "drop_" in row.call:
+        script.run(row.call)
+        return
+    with pytest.raises(RefusedDirectiveError, match=r"is in refuse_skips of the history"):
+        script.run(row.call)
+    assert script.lines == []
 
 
 def test_rehearsal_leaves_a_reading_script_to_the_live_run() -> None:
@@ -202,6 +228,6 @@ def test_rehearsal_gives_op_back(script: Script) -> None:
     with Operations.context(script.op.migration_context):
         rehearse(lambda: op.drop_table("t"), DatabricksDialect())
         with pytest.raises(RefusedDirectiveError):
-            rehearse(lambda: op.add_column("t", sa.Column("j", sa.JSON())), DatabricksDialect())
+            rehearse(lambda: op.add_column("t", sa.Column("j", sa.Interval())), DatabricksDialect())
         op.drop_table("kept")
     assert script.lines == ["DROP TABLE kept"]

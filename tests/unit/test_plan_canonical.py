@@ -8,7 +8,15 @@ import pytest
 
 from providers.types import BASE
 from sync.plan.canonical import digest, plan_from_text, plan_of, plan_to_text, text_of
-from sync.plan.model import Block, KnownType, Plan, SkippedDirective, Step, StepClass
+from sync.plan.model import (
+    Block,
+    KnownType,
+    NotedDirective,
+    Plan,
+    SkippedDirective,
+    Step,
+    StepClass,
+)
 from tests.support.engine import at
 
 STATIC = Step(
@@ -25,6 +33,7 @@ CATALOG = Step(
     "f",
     (SkippedDirective("index", "on t"),),
     (KnownType("enum", None, "mood"),),
+    (NotedDirective("protocol", "of t"),),
 )
 LIVE = Step("a3", at("a2", "b1"), at("a3"), "s3", StepClass.LIVE, ("reads t",))
 PLAN = plan_of(

@@ -10,7 +10,7 @@ from sync.errors import UnknownRevisionError
 from sync.history import Graph, Revision, named
 from sync.model import Verb
 from sync.plan.canonical import plan_of
-from sync.plan.model import Block, Plan, Preview, SkippedDirective, Step, StepClass
+from sync.plan.model import Block, NotedDirective, Plan, Preview, SkippedDirective, Step, StepClass
 from sync.plan.script import sql_text
 from sync.preview import direction
 
@@ -57,6 +57,7 @@ def test_what_commits_alone() -> None:
         ("reads the catalog, a1.py line 3",),
         (Block(("SELECT 1 -- one", "SELECT 2;")), alone),
         skips=(SkippedDirective("index", "no counterpart"),),
+        notes=(NotedDirective("protocol", "writer version 7"),),
     )
     assert body(a_plan(step, prologue=("SET search_path TO a",))) == [
         "-- ahead of the steps, once for each session:",
@@ -65,6 +66,7 @@ def test_what_commits_alone() -> None:
         "-- step 1 of 1: a1, catalog",
         "-- catalog: reads the catalog, a1.py line 3",
         "-- skipped: index: no counterpart",
+        "-- noted: protocol: writer version 7",
         "BEGIN; -- guard: the version table holds base",
         "SELECT 1 -- one",
         ";",

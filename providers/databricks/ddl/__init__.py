@@ -7,18 +7,18 @@ its path. It needs alembic, sqlalchemy and databricks-sqlalchemy, and nothing el
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Collection
 
 from . import datatypes as _datatypes  # noqa: F401 - registers the names of types
 from . import elements as _elements  # noqa: F401 - registers the forms of ALTER TABLE
-from .implementation import Directives
+from .implementation import Directives, Listener
 from .refusals import RefusedDirectiveError
 from .rehearsal import rehearse
 
 __all__ = ["RefusedDirectiveError", "install", "rehearse"]
 
 
-def install(skip: Callable[[str, str], None]) -> None:
+def install(skip: Listener, note: Listener, refuse: Collection[str] = ()) -> None:
     """Make Alembic use these rules for the dialect ``databricks``; once more is no harm.
 
     They take their place by being imported after databricks-sqlalchemy's empty implementation.
@@ -26,8 +26,12 @@ def install(skip: Callable[[str, str], None]) -> None:
     Args:
         skip: Is called with kind and detail of all that has no counterpart, at the moment when
             the directive runs: ``skip("index", "ix_users_email on users has no counterpart")``.
+        note: The same for what there is to know of what is sent, such as a protocol that rises.
+        refuse: Kinds of skips that are refused instead.
     """
-    Directives.tell = staticmethod(skip)
+    Directives.tell_skip = staticmethod(skip)
+    Directives.tell_note = staticmethod(note)
+    Directives.refused_kinds = frozenset(refuse)
     _quiet(logging.getLogger("databricks.sql"))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Float, Integer, Numeric, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, Identity, Integer, Numeric, Table
 from sqlalchemy.exc import CompileError
 from sqlalchemy.schema import CheckConstraint, CreateIndex, ForeignKeyConstraint, UniqueConstraint
 from sqlalchemy.sql import compiler, sqltypes
@@ -19,6 +19,12 @@ from .datatypes import name_of
 
 #: What a table needs before a column of it may have a default.
 DEFAULTS = ("delta.feature.allowColumnDefaults", "supported")
+
+#: What a table needs before a column of it may be dropped or renamed, or have a name that
+#: files cannot hold. Page "delta/column-mapping".
+MAPPING = ("delta.columnMapping.mode", "name")
+
+_NEEDS_MAPPING = re.compile(r"[ ,;{}()\n\t=]")
 
 _NUMBERS = (Integer, Numeric, Float)  # Float is no Numeric since SQLAlchemy 2.1
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
@@ -33,28 +39,55 @@ class Compiler(compiler.DDLCompiler):
         clauses = [" USING DELTA"]
         if table.comment:
             clauses.append(f"COMMENT {self.quoted(table.comment)}")
-        if any(map(has_default, table.columns)):
-            clauses.append(
-                f"TBLPROPERTIES ({self.quoted(DEFAULTS[0])} = {self.quoted(DEFAULTS[1])})"
-            )
+        if pairs := properties_of(table):
+            given = ", ".join(f"{self.quoted(key)} = {self.quoted(value)}" for key, value in pairs)
+            clauses.append(f"TBLPROPERTIES ({given})")
         return "\n".join(clauses)
 
     def get_column_specification(self, column: Column[Any], **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
         """Return a column as it stands in CREATE TABLE."""
-        refuse_generated(column)
-        parts = [self.preparer.format_column(column), name_of(column.type, self.dialect)]
+        parts = [self.preparer.format_column(column), self.type_name(column)]
         default = self.get_column_default_string(column)
         parts += [f"DEFAULT {default}"] if default is not None else []
+        parts += filter(None, [self.generation(column)])
         parts += [] if column.nullable else ["NOT NULL"]
         parts += [f"COMMENT {self.quoted(column.comment)}"] if column.comment else []
         return " ".join(parts)
+
+    def type_name(self, column: Column[Any]) -> str:
+        """Return the name of a column's type; an integer that numbers itself is a BIGINT."""
+        return name_of(BigInteger() if numbers_itself(column) else column.type, self.dialect)
+
+    def generation(self, column: Column[Any]) -> str:
+        """Return how the table makes up a column's value.
+
+        The result of an expression has the column's type only where it is cast: a warehouse
+        refuses any other.
+        """
+        if column.computed is not None:
+            expression = self.sql_compiler.process(
+                column.computed.sqltext, include_table=False, literal_binds=True
+            )
+            return f"GENERATED ALWAYS AS (CAST({expression} AS {self.type_name(column)}))"
+        if column.identity is None:
+            return ""
+        if not isinstance(column.type, Integer):
+            raise CompileError("only an integer can be an Identity()")
+        return numbering(column.identity)
 
     def get_column_default_string(self, column: Column[Any]) -> str | None:
         """Return a column's default, which is bare where the column holds numbers or truth."""
         default = getattr(column.server_default, "arg", None)
         if isinstance(default, str):
             return self.literal(default, column.type)
-        return None if default is None else self.render_default_string(default)
+        return None if default is None else self.default_expression(default)
+
+    def default_expression(self, default: Any) -> str:  # noqa: ANN401 - an expression of SQLAlchemy
+        """Return a default that the warehouse computes."""
+        try:
+            return str(self.render_default_string(default))
+        except NotImplementedError as error:
+            raise CompileError("there are no sequences; use sa.Identity()") from error
 
     def literal(self, text: str, type_: TypeEngine[Any]) -> str:
         """Return *text* as a constant of *type_*; the dialect would quote a number."""
@@ -92,15 +125,40 @@ class Compiler(compiler.DDLCompiler):
         """Refuse."""
         raise CompileError(f"{create.element.name}: there are no indexes; op.create_index skips it")
 
+    def visit_create_sequence(self, create: Any, *_: Any, **__: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
+        """Refuse."""
+        raise CompileError(f"{create.element.name}: there are no sequences; use sa.Identity()")
+
+    def visit_drop_sequence(self, drop: Any, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
+        """Refuse."""
+        return self.visit_create_sequence(drop)
+
 
 def has_default(column: Column[Any]) -> bool:
     """Tell whether the table gives *column* a value; `FetchedValue` has none to show."""
     return getattr(column.server_default, "arg", None) is not None
 
 
-def refuse_generated(column: Column[Any]) -> None:
-    """Raise `CompileError` where the database would make up a column's value."""
-    if column.identity is not None:
-        raise CompileError("Identity() is not carried over; leave it out, or use op.execute")
-    if column.computed is not None:
-        raise CompileError("Computed() is not carried over; leave it out, or use op.execute")
+def numbers_itself(column: Column[Any]) -> bool:
+    """Tell whether *column* is an integer with an `Identity()`."""
+    return column.identity is not None and isinstance(column.type, Integer)
+
+
+def numbering(identity: Identity) -> str:
+    """Return the clause of an identity column; where nothing is said, it counts 1, 2, 3."""
+    start = [f"START WITH {identity.start}"] if identity.start is not None else []
+    step = [f"INCREMENT BY {identity.increment}"] if identity.increment is not None else []
+    options = f" ({' '.join(start + step)})" if start or step else ""
+    return f"GENERATED {'ALWAYS' if identity.always else 'BY DEFAULT'} AS IDENTITY{options}"
+
+
+def needs_mapping(name: str) -> bool:
+    """Tell whether a column can have *name* under column mapping only."""
+    return _NEEDS_MAPPING.search(name) is not None
+
+
+def properties_of(table: Table) -> list[tuple[str, str]]:
+    """Return the properties that *table* cannot be created without."""
+    mapped = any(needs_mapping(column.name) for column in table.columns)
+    given = any(map(has_default, table.columns))
+    return [*([MAPPING] if mapped else []), *([DEFAULTS] if given else [])]

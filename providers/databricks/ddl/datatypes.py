@@ -7,6 +7,7 @@ has them, or whose meaning on Postgres it loses.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from databricks.sqlalchemy import base as _base  # noqa: F401 - its rules come first, ours replace them
@@ -44,6 +45,12 @@ def _moment(type_: types.DateTime, _compiler: TypeCompiler, **_: Any) -> str:  #
     return "TIMESTAMP" if type_.timezone else "TIMESTAMP_NTZ"
 
 
+@compiles(types.JSON, "databricks")
+@compiles(postgresql.JSON, "databricks")
+@compiles(postgresql.JSONB, "databricks")
+@compiles(postgresql.INET, "databricks")
+@compiles(postgresql.CIDR, "databricks")
+@compiles(postgresql.MACADDR, "databricks")
 @compiles(types.UUID, "databricks")
 @compiles(types.CLOB, "databricks")
 @compiles(types.TEXT, "databricks")
@@ -97,6 +104,54 @@ def _decimal(type_: types.Numeric[Any], _compiler: TypeCompiler, **_: Any) -> st
 @compiles(types.Interval, "databricks")
 def _interval(_type: types.Interval, _compiler: TypeCompiler, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
     raise CompileError("a table cannot hold an INTERVAL; keep seconds in a number")
+
+
+#: What STRING stands in for, and the word for each.
+_KEPT_AS_TEXT = {
+    types.JSON: "JSON",
+    types.Uuid: "UUID",
+    types.Time: "TIME",
+    postgresql.INET: "INET",
+    postgresql.CIDR: "CIDR",
+    postgresql.MACADDR: "MACADDR",
+}
+
+#: Types whose length is lost; VARCHAR and CHAR by these very names keep it.
+_UNSIZED = (types.String, types.LargeBinary, types.BINARY, types.VARBINARY)
+
+
+def bare(type_: types.TypeEngine[Any], dialect: Dialect) -> types.TypeEngine[Any]:
+    """Return what *type_* is for this dialect: its variant, and what a decorator decorates."""
+    variants = getattr(type_, "_variant_mapping", {})  # SQLAlchemy 1.4 has a type of its own
+    type_ = variants.get(dialect.name, type_)
+    return type_.load_dialect_impl(dialect) if isinstance(type_, types.TypeDecorator) else type_
+
+
+def word_for(type_: types.TypeEngine[Any], dialect: Dialect) -> str | None:
+    """Return the word for a type whose text a STRING keeps; None where nothing is lost so."""
+    found = [word for each in _innermost(type_, dialect) for word in _words(each)]
+    return found[0] if found else None
+
+
+def lost_length(type_: types.TypeEngine[Any], dialect: Dialect) -> int | None:
+    """Return the length that *type_* has and its counterpart has not; None: nothing is lost."""
+    for each in _innermost(type_, dialect):
+        named = isinstance(each, types.Enum) or type(each) in {types.VARCHAR, types.CHAR}
+        if isinstance(each, _UNSIZED) and not named:
+            return each.length or None
+    return None
+
+
+def _innermost(type_: types.TypeEngine[Any], dialect: Dialect) -> Iterator[types.TypeEngine[Any]]:
+    """Yield what *type_* is, or what it is an array of."""
+    inner = bare(type_, dialect)
+    while isinstance(inner, types.ARRAY):
+        inner = bare(inner.item_type, dialect)
+    yield inner
+
+
+def _words(type_: types.TypeEngine[Any]) -> Iterator[str]:
+    yield from (word for kind, word in _KEPT_AS_TEXT.items() if isinstance(type_, kind))
 
 
 #: Page "delta/type-widening": what a type may become; decimals are a matter of their digits.

@@ -25,7 +25,7 @@ from sqlalchemy import CheckConstraint, Column, types
 from sqlalchemy.exc import CompileError
 from sqlalchemy.ext.compiler import compiles
 
-from .compiler import Compiler, refuse_generated
+from .compiler import Compiler
 from .datatypes import name_of
 
 
@@ -89,7 +89,6 @@ def _backfill(element: Backfill, compiler: Compiler, **_: Any) -> str:  # noqa: 
 @compiles(AddColumn, "databricks")
 def _add_column(element: AddColumn, compiler: Compiler, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
     """Name, type and comment: an added column takes nothing else."""
-    refuse_generated(element.column)
     name = format_column_name(compiler, element.column.name)
     comment = element.column.comment
     said = f" COMMENT {compiler.quoted(comment)}" if comment else ""

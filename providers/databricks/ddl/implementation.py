@@ -6,12 +6,23 @@ warehouse on the way: a script that is resumed must send what it sent before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Optional
+from collections.abc import Callable, Collection
+from typing import Any, ClassVar
 
 from alembic.ddl import base
 from alembic.ddl.impl import DefaultImpl
-from sqlalchemy import Column, Computed, Identity, Index, LargeBinary, Table, schema
+from sqlalchemy import (
+    BINARY,
+    VARBINARY,
+    Column,
+    Index,
+    LargeBinary,
+    Table,
+    func,
+    literal_column,
+    schema,
+)
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError, UnsupportedCompilationError
 from sqlalchemy.schema import (
@@ -22,18 +33,29 @@ from sqlalchemy.schema import (
 )
 from sqlalchemy.sql.type_api import TypeEngine
 
-from . import skips
-from .compiler import DEFAULTS, Compiler, has_default
-from .datatypes import name_of, widens
-from .elements import AddCheck, Backfill, SetProperty
+from . import notes, skips
+from .compiler import MAPPING, Compiler
+from .datatypes import bare, name_of, widens
+from .elements import AddCheck, SetProperty
+from .forms import (
+    Elements,
+    Place,
+    adding,
+    adding_column,
+    creating,
+    defaulting,
+    keys_within,
+    renaming,
+)
+from .notes import WIDENING, Note
 from .refusals import RefusedDirectiveError
 from .skips import Skip
 
-MAPPING = ("delta.columnMapping.mode", "name")
-WIDENING = ("delta.enableTypeWidening", "true")
+#: Hears of a skip or a note: kind, detail.
+Listener = Callable[[str, str], None]
 
-Elements = Iterator[ExecutableDDLElement]
-Place = tuple[str, Optional[str]]  # noqa: UP045 - Python 3.9 evaluates it
+#: Types whose values are bytes.
+BYTES = (LargeBinary, BINARY, VARBINARY)
 
 
 class Directives(DefaultImpl):
@@ -41,40 +63,68 @@ class Directives(DefaultImpl):
 
     __dialect__ = "databricks"
 
-    #: Hears of what has no counterpart: kind, detail. `install` sets it.
-    tell: ClassVar[Callable[[str, str], None]]
+    # `install` sets these.
+    tell_skip: ClassVar[Listener]
+    tell_note: ClassVar[Listener]
+    refused_kinds: ClassVar[Collection[str]]  #: of skips
 
     def __init__(self, dialect: Dialect, *arguments: Any, **more: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
         super().__init__(dialect, *arguments, **more)
-        dialect.ddl_compiler = Compiler  # this engine's dialect only, not the class
+        # This engine's dialect only, not the class. Alembic compares comments where it may.
+        dialect.ddl_compiler = Compiler
+        dialect.supports_comments = dialect.inline_comments = True
 
     def skip(self, skip: Skip) -> None:
         """Say that something has no counterpart; in a script of SQL, as a comment."""
         if self.as_sql:
             self.static_output(f"-- skipped {skip.kind}: {skip.detail}")
         else:
-            type(self).tell(skip.kind, skip.detail)
+            type(self).tell_skip(skip.kind, skip.detail)
+
+    def note(self, note: Note) -> None:
+        """Say what there is to know of what is sent; in a script of SQL, as a comment."""
+        if self.as_sql:
+            self.static_output(f"-- noted {note.kind}: {note.detail}")
+        else:
+            type(self).tell_note(note.kind, note.detail)
 
     def send(self, directive: str, table: str, elements: Elements, *left_out: Skip) -> None:
         """Send *elements*, all of them or none, and say what was left out of them.
 
         Raises:
-            RefusedDirectiveError: One of them has no right form.
+            RefusedDirectiveError: One of them has no right form, or what is left out must not be.
         """
+        ready = self.compiled(directive, table, elements)
+        self.leave_out(directive, table, *left_out)
+        for note in notes.notes_of(ready):
+            self.note(note)
+        for element in ready:
+            self._exec(element)
+
+    def compiled(
+        self, directive: str, table: str, elements: Elements
+    ) -> list[ExecutableDDLElement]:
+        """Return *elements*, each of which has a right form."""
         try:
             ready = list(elements)
             for element in ready:
                 element.compile(dialect=self.dialect)
         except CompileError as error:
             raise RefusedDirectiveError(directive, table, reason_of(error)) from error
+        return ready
+
+    def leave_out(self, directive: str, table: str, *left_out: Skip) -> None:
+        """Skip, if that is allowed."""
+        for skip in left_out:
+            if skip.kind in self.refused_kinds:
+                reason = f"{skip.detail} ({skip.kind!r} is in refuse_skips of the history)"
+                raise RefusedDirectiveError(directive, table, reason)
         for skip in left_out:
             self.skip(skip)
-        for element in ready:
-            self._exec(element)
 
     def create_table(self, table: Table, **kw: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
         """Create a table; its CHECK constraints follow."""
-        left_out = list(skips.of_table(table))
+        left_out = list(skips.of_table(table, self.dialect))
         checks = [check for check in skips.checks_of(table) if self.is_due(check)]
         self.send("create_table", table.fullname, creating(table, checks, kw), *left_out)
 
@@ -83,26 +133,35 @@ class Directives(DefaultImpl):
         rule = constraint._create_rule  # noqa: SLF001 - as Alembic asks it
         return rule is None or bool(rule(self))
 
+    def rename_table(
+        self, old_table_name: str, new_table_name: str, schema: str | None = None
+    ) -> None:
+        """Rename a table."""
+        self.send("rename_table", old_table_name, renaming(old_table_name, new_table_name, schema))
+
     def create_index(self, index: Index, **_: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
         """Skip."""
-        self.skip(skips.of_index(index))
+        table = index.table.fullname if index.table is not None else "a table"
+        self.leave_out("create_index", table, skips.of_index(index))
 
     def drop_index(self, index: Index, **_: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
-        """Skip."""
+        """Skip; it was skipped when it was to be created, so nobody can object."""
         self.skip(skips.of_dropped_index(index))
 
     def add_constraint(self, const: Constraint, **_: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
         """Add a key or a CHECK; skip UNIQUE."""
         table = const.table
+        name = table.fullname
         if isinstance(const, UniqueConstraint):
-            self.skip(skips.of_unique(const, table.fullname))
+            self.leave_out("create_unique_constraint", name, skips.of_unique(const, name))
+        elif isinstance(const, ExcludeConstraint):
+            self.leave_out("create_exclude_constraint", name, skips.of_exclude(const, name))
         elif isinstance(const, CheckConstraint):
             if self.is_due(const):
                 check = AddCheck(table.name, table.schema, const)
-                self.send("create_check_constraint", table.fullname, iter([check]))
+                self.send("create_check_constraint", name, iter([check]))
         else:
-            left_out = skips.of_key(const, table.fullname)
-            self.send("create_constraint", table.fullname, adding(const), *left_out)
+            self.send("create_constraint", name, adding(const), *skips.of_key(const, name))
 
     def drop_constraint(self, const: Constraint, **kw: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
         """Drop a key or a CHECK; skip UNIQUE. Of unknown kind, it may be a UNIQUE."""
@@ -123,7 +182,9 @@ class Directives(DefaultImpl):
         **kw: Any,  # noqa: ANN401 - Alembic's own arguments
     ) -> None:
         """Add a column, fill it with its default, and only then hold it to NOT NULL."""
-        left_out = skips.of_column(column, table_name)
+        left_out = list(skips.of_columns([column], table_name, self.dialect))
+        for key in keys_within(column, kw):
+            left_out += skips.of_key(key, table_name)
         elements = adding_column((table_name, schema), column, kw)
         self.send("add_column", table_name, elements, *left_out)
 
@@ -152,7 +213,10 @@ class Directives(DefaultImpl):
     ) -> None:
         """Change a column, one statement for each thing that changes; its name comes last."""
         elements = self.altering((table_name, schema), column_name, kw)
-        self.send("alter_column", table_name, elements)
+        left_out: list[Skip] = []
+        if (new := kw.get("type_")) is not None:
+            left_out += skips.of_columns([Column(column_name, new)], table_name, self.dialect)
+        self.send("alter_column", table_name, elements, *left_out)
 
     def altering(self, place: Place, column: str, kw: dict[str, Any]) -> Elements:
         """Yield what *kw*, Alembic's arguments, asks for, in Alembic's order."""
@@ -186,12 +250,42 @@ class Directives(DefaultImpl):
         yield SetProperty(table, schema, *WIDENING)
         yield base.ColumnType(table, column, new, schema=schema, existing_type=old)
 
-    def bulk_insert(self, table: Any, rows: list[dict[str, Any]], multiinsert: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002 - Alembic's own signature
-        """Insert rows, one statement for each."""
-        if any(isinstance(column.type, LargeBinary) for column in table.c):
-            reason = "the client cannot send bytes; use op.execute with unhex('...')"
-            raise RefusedDirectiveError("bulk_insert", table.name, reason)
-        super().bulk_insert(table, rows, multiinsert)
+    def bulk_insert(
+        self,
+        table: Any,  # noqa: ANN401 - Alembic's own signature
+        rows: list[dict[str, Any]],
+        multiinsert: bool = True,  # noqa: FBT001, FBT002 - Alembic's own signature
+    ) -> None:
+        """Insert rows, one statement for each. The client cannot send bytes, so they are text."""
+        binary = [
+            column.key for column in table.c if isinstance(bare(column.type, self.dialect), BYTES)
+        ]
+        if not binary:
+            super().bulk_insert(table, rows, multiinsert)
+            return
+        for row in rows:
+            self._exec(table.insert().inline().values(**self.unhexed(row, binary)))
+
+    def unhexed(self, row: dict[str, Any], binary: list[str]) -> dict[str, Any]:
+        """Return *row* with its bytes as the warehouse makes them of text."""
+        return {
+            key: func.unhex(literal_column(f"'{value.hex()}'"))
+            if key in binary and value is not None
+            else value
+            for key, value in row.items()
+        }
+
+    def execute(
+        self,
+        sql: Any,  # noqa: ANN401 - Alembic's own signature
+        execution_options: dict[str, Any] | None = None,
+    ) -> None:
+        """Send SQL as it stands; DDL that SQLAlchemy writes must have a right form."""
+        if isinstance(sql, ExecutableDDLElement):
+            what = getattr(sql, "element", sql)
+            self.send("execute", str(getattr(what, "name", what)), iter([sql]))
+        else:
+            super().execute(sql, execution_options)
 
     def prep_table_for_batch(self, batch_impl: Any, table: Table) -> None:  # noqa: ARG002, ANN401 - Alembic's own hook
         """Refuse to copy a table: its history and its grants would be lost."""
@@ -202,52 +296,6 @@ def recreation_refused(table: str) -> RefusedDirectiveError:
     """Return the refusal of a batch that copies a table."""
     reason = 'recreate="always" would lose its history and grants; leave recreate out'
     return RefusedDirectiveError("batch_alter_table", table, reason)
-
-
-def creating(table: Table, checks: list[CheckConstraint], kw: dict[str, Any]) -> Elements:
-    """Yield CREATE TABLE, and its *checks* by ALTER TABLE."""
-    if table._prefixes:  # noqa: SLF001 - no public name for it
-        raise CompileError(f"CREATE {' '.join(table._prefixes)} TABLE is not carried over")  # noqa: SLF001 - as above
-    if checks and kw.get("if_not_exists"):
-        raise CompileError("if_not_exists cannot tell whether its CHECK constraints exist")
-    yield schema.CreateTable(table, **kw)
-    for check in checks:
-        yield AddCheck(table.name, table.schema, check)
-
-
-def adding(const: Constraint) -> Elements:
-    """Yield what adds a key."""
-    yield schema.AddConstraint(const)
-
-
-def adding_column(place: Place, column: Column[Any], kw: dict[str, Any]) -> Elements:
-    """Yield what adds *column*: none of its parts fits into ADD COLUMN but type and comment."""
-    for option in ("if_not_exists", "inline_references", "inline_primary_key"):
-        if kw.get(option):
-            raise CompileError(f"{option} is not carried over; leave it out")
-    table, schema = place
-    yield base.AddColumn(table, column, schema=schema)
-    if has_default(column):
-        default = {"server_default": column.server_default}
-        yield from defaulting(place, column.name, default, column.type)
-        yield Backfill(table, schema, column)
-    if not column.nullable:
-        yield base.ColumnNullable(table, column.name, nullable=False, schema=schema)
-    for check in skips.checks_among(column.constraints):
-        yield AddCheck(table, schema, check)
-
-
-def defaulting(
-    place: Place, column: str, kw: dict[str, Any], type_: TypeEngine[Any] | None
-) -> Elements:
-    """Yield what sets or drops a default; new rows have it from then on."""
-    new, old = kw["server_default"], kw.get("existing_server_default")
-    if isinstance(new, (Identity, Computed)) or isinstance(old, (Identity, Computed)):
-        raise CompileError(f"{column}: a column cannot become generated, nor cease to be")
-    table, schema = place
-    if new is not None:
-        yield SetProperty(table, schema, *DEFAULTS)
-    yield base.ColumnDefault(table, column, new, schema=schema, existing_type=type_)
 
 
 def reason_of(error: CompileError) -> str:

@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Dialect
 
 from .implementation import Directives, recreation_refused
+from .notes import Note
 from .refusals import RefusedDirectiveError
 from .skips import Skip
 
@@ -21,6 +22,9 @@ class Rehearsal(Directives):
 
     def skip(self, skip: Skip) -> None:
         """Keep still: the directive does not run yet."""
+
+    def note(self, note: Note) -> None:
+        """Keep still, as above."""
 
     def static_output(self, text: str) -> None:
         """Write nothing."""

@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Enum, Index, Table
+from sqlalchemy import Column, Enum, Identity, Index, Table
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CheckConstraint, Constraint, ForeignKeyConstraint, UniqueConstraint
 from sqlalchemy.sql.elements import ColumnElement
+
+from .datatypes import bare, lost_length, word_for
 
 #: Every kind of skip, and what is lost with it.
 KINDS = {
     "index": "An index, `index=True` too. `CLUSTER BY` on the columns is the usual choice.",
     "unique": "A UNIQUE constraint or unique index: nothing keeps values apart.",
+    "exclude": "An EXCLUDE constraint: nothing keeps rows from overlapping.",
     "foreign-key-action": "ON DELETE, ON UPDATE, MATCH and DEFERRABLE of a foreign key, "
     "which is informational.",
-    "autoincrement": "The numbering of an integer primary key: every INSERT has to give one.",
-    "enum": "The list of values of an Enum without a CHECK: any text is taken.",
+    "autoincrement": "The numbering of an integer primary key: every INSERT has to give one. "
+    "`sa.Identity()` is the usual choice.",
+    "identity-option": "MINVALUE, MAXVALUE, CYCLE and CACHE of an `sa.Identity()`.",
+    "enum": "The list of values of an Enum without a CHECK: any text is taken. "
+    "`create_constraint=True` is the usual choice.",
+    "type": "A type whose values a STRING keeps: UUID, TIME, JSON, INET. Any other text is "
+    "taken too. VARIANT is the usual choice for JSON: `DatabricksVariant` as a variant.",
+    "length": "The length of a text or of bytes. `sa.VARCHAR(50)` keeps one.",
 }
 
 
@@ -55,6 +66,12 @@ def of_dropped_unique(constraint: UniqueConstraint, table: str) -> Skip:
     return Skip("unique", f"{constraint.name} on {table} was never created")
 
 
+def of_exclude(constraint: ExcludeConstraint, table: str) -> Skip:
+    """Return the skip for an EXCLUDE constraint that is to be created."""
+    name = constraint.name or "an EXCLUDE constraint"
+    return Skip("exclude", f"{name} on {table} has no counterpart; rows may overlap")
+
+
 def of_key(constraint: Constraint, table: str) -> Iterator[Skip]:
     """Take from a foreign key what would act on rows; yield a skip where it had any."""
     if not isinstance(constraint, ForeignKeyConstraint):
@@ -78,33 +95,66 @@ def of_key(constraint: Constraint, table: str) -> Iterator[Skip]:
         )
 
 
-def of_column(column: Column[Any], table: str) -> Iterator[Skip]:
+def of_columns(columns: list[Column[Any]], table: str, dialect: Dialect) -> Iterator[Skip]:
+    """Yield what the types of *columns*, new ones of one table, do not keep."""
+    for column in columns:
+        yield from of_values(column, table, dialect)
+        yield from of_identity(column, table)
+    if texts := [f"{c.name} ({word})" for c in columns if (word := word_for(c.type, dialect))]:
+        advice = "; VARIANT is the usual choice for JSON" if "(JSON)" in " ".join(texts) else ""
+        detail = f"{', '.join(texts)} on {table}: kept as STRING, which takes any text{advice}"
+        yield Skip("type", detail)
+    if sized := [f"{c.name} ({size})" for c in columns if (size := lost_length(c.type, dialect))]:
+        yield Skip("length", f"{', '.join(sized)} on {table}: nothing holds values to that length")
+
+
+def of_values(column: Column[Any], table: str, dialect: Dialect) -> Iterator[Skip]:
     """Yield a skip for an Enum that no CHECK guards."""
-    type_ = column.type
+    type_ = bare(column.type, dialect)
     if isinstance(type_, Enum) and not type_.create_constraint:
         values = ", ".join(type_.enums)
         yield Skip("enum", f"{column.name} on {table} takes any text, not only {values}")
+
+
+def of_identity(column: Column[Any], table: str) -> Iterator[Skip]:
+    """Yield a skip for what an identity column cannot be told."""
+    if column.identity is None:
+        return
+    if lost := list(_options(column.identity)):
+        yield Skip("identity-option", f"{column.name} on {table} loses {', '.join(lost)}")
+
+
+def _options(identity: Identity) -> Iterator[str]:
+    for option in ("minvalue", "maxvalue", "cache"):
+        if (value := getattr(identity, option)) is not None:
+            yield f"{option.upper()} {value}"
+    if identity.cycle:
+        yield "CYCLE"
 
 
 def of_numbering(table: Table) -> Iterator[Skip]:
     """Yield a skip for an integer primary key that other databases number."""
     column = table.autoincrement_column
     if column is not None and column.identity is None and column.server_default is None:
+        advice = "sa.Identity() is the usual choice"
         yield Skip(
             "autoincrement",
-            f"{column.name} on {table.fullname} is not numbered; every INSERT has to give one",
+            f"{column.name} on {table.fullname} is not numbered, so every INSERT has to give one; "
+            f"{advice}",
         )
 
 
-def of_table(table: Table) -> Iterator[Skip]:
+def of_table(table: Table, dialect: Dialect) -> Iterator[Skip]:
     """Take from *table* what CREATE TABLE cannot hold and nothing replaces; yield the skips."""
-    for column in table.columns:
-        yield from of_column(column, table.fullname)
+    yield from of_columns(list(table.columns), table.fullname, dialect)
     yield from of_numbering(table)
     for constraint in in_order(table):
         if isinstance(constraint, UniqueConstraint):
             table.constraints.discard(constraint)
             yield of_unique(constraint, table.fullname)
+        elif isinstance(constraint, ExcludeConstraint):
+            table.constraints.discard(constraint)
+            yield of_exclude(constraint, table.fullname)
         yield from of_key(constraint, table.fullname)
     for index in sorted(table.indexes, key=lambda index: str(index.name)):
         yield of_index(index)

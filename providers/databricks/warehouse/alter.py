@@ -9,13 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import sqlglot
-from sqlglot import exp
-
 from providers.databricks.warehouse import commands as c
 from providers.databricks.warehouse import errors
 from providers.databricks.warehouse.datatypes import duckdb_type, widens
 from providers.databricks.warehouse.errors import SqlError, cannot_run
+from providers.databricks.warehouse.generated import columns_in, refuse_where_used
 from providers.databricks.warehouse.keys import KeyRules, check_key_name, drop_constraint
 from providers.databricks.warehouse.model import (
     Check,
@@ -120,6 +118,7 @@ def _drop_columns(action: c.DropColumns, old: Definition, keys: KeyRules) -> Cha
     else:
         names = tuple(old.column(name).name for name in action.names)
     for name in names:
+        refuse_where_used(_without(old, names), name)
         _refuse_where_checked(old, name)
         if contains(old.cluster_by, name):
             raise SqlError(errors.NO_CLUSTERING_DROP, f"Dropping clustering column {name} failed.")
@@ -129,6 +128,12 @@ def _drop_columns(action: c.DropColumns, old: Definition, keys: KeyRules) -> Cha
         raise cannot_run("tables without columns")
     rows = tuple(quoted(column.name) for column in columns)
     return Change(replace(old, columns=columns), "DROP COLUMNS", rows)
+
+
+def _without(definition: Definition, names: tuple[str, ...]) -> Definition:
+    """Return *definition* without columns that go together."""
+    kept = tuple(each for each in definition.columns if not contains(names, each.name))
+    return replace(definition, columns=kept)
 
 
 def _rename_column(action: c.RenameColumn, old: Definition, keys: KeyRules) -> Change:
@@ -144,6 +149,7 @@ def _rename_column(action: c.RenameColumn, old: Definition, keys: KeyRules) -> C
             errors.FIELD_ALREADY_EXISTS,
             f"Cannot rename column, because {backticked(action.new)} already exists.",
         )
+    refuse_where_used(old, column.name)
     _refuse_where_checked(old, column.name)
     rows = tuple(quoted(each.name) for each in old.columns)
     definition = keys.without_column(old, column.name)
@@ -165,6 +171,7 @@ def _change_type(action: c.ChangeType, old: Definition, _keys: KeyRules) -> Chan
     if not allows_widening(old):
         hint = " Set 'delta.enableTypeWidening' = 'true' first."
         raise _no_change(column, f"{change}.{hint}")
+    refuse_where_used(old, column.name)
     _refuse_where_checked(old, column.name)
     wider = replace(column, datatype=action.datatype)
     rows = tuple(
@@ -231,26 +238,17 @@ def _move_column(action: c.MoveColumn, old: Definition, _keys: KeyRules) -> Chan
 def _add_check(action: c.AddCheck, old: Definition, _keys: KeyRules) -> Change:
     """Page "tables/constraints"."""
     check_key_name(old, action.name)
-    for column in _columns_of(action.condition):
+    for column in columns_in(action.condition):
         old.column(column)
     checks = (*old.checks, Check(action.name, action.condition))
     return Change(replace(old, checks=checks), "ADD CONSTRAINT")
-
-
-def _columns_of(condition: str) -> set[str]:
-    try:
-        parsed = sqlglot.parse_one(condition, read="databricks")
-    except sqlglot.errors.SqlglotError as error:
-        said = str(error).split("\n", 1)[0]
-        raise SqlError(errors.PARSE_SYNTAX_ERROR, said) from error
-    return {column.parts[0].name for column in parsed.find_all(exp.Column)}
 
 
 def _refuse_where_checked(definition: Definition, column: str) -> None:
     users = [
         f"{check.name} -> {check.condition}"
         for check in definition.checks
-        if contains(_columns_of(check.condition), column)
+        if contains(columns_in(check.condition), column)
     ]
     if users:
         raise SqlError(

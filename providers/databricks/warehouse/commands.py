@@ -33,6 +33,7 @@ class NewColumn:
     default: str | None = None
     comment: str | None = None
     identity: NewIdentity | None = None
+    generated: str | None = None  #: AS (expression)
     after: str | None = None  #: ADD COLUMN only: the column that it follows; "" is first
 
 

@@ -99,6 +99,8 @@ def _column_text(column: Column) -> str:
         kind = "ALWAYS" if column.identity.always else "BY DEFAULT"
         bounds = f"START WITH {column.identity.start} INCREMENT BY {column.identity.increment}"
         parts.append(f"GENERATED {kind} AS IDENTITY ({bounds})")
+    if column.generated is not None:
+        parts.append(f"GENERATED ALWAYS AS ( {column.generated} )")
     if column.default is not None:
         parts.append(f"DEFAULT {column.default}")
     if column.comment:

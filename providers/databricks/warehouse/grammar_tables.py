@@ -95,6 +95,9 @@ def _column_option(tokens: Tokens, column: c.NewColumn, body: _Body) -> c.NewCol
         return replace(column, default=tokens.expression(*_AFTER_DEFAULT))
     if tokens.take("COMMENT"):
         return replace(column, comment=tokens.string())
+    if tokens.take("GENERATED", "ALWAYS", "AS", "("):
+        tokens.back()
+        return replace(column, generated=tokens.parenthesised())
     if tokens.take("GENERATED"):
         return replace(column, identity=_identity(tokens))
     body.keys.append(_column_key(tokens, column.name))
@@ -115,8 +118,7 @@ def _identity(tokens: Tokens) -> c.NewIdentity:
     if not always:
         tokens.need("BY", "DEFAULT")
     tokens.need("AS")
-    if not tokens.take("IDENTITY"):
-        raise cannot_run("generated columns other than identity")
+    tokens.need("IDENTITY")
     start, increment = 1, 1
     if tokens.take("("):
         if tokens.take("START", "WITH"):

@@ -74,6 +74,7 @@ class Column:
     default: str | None = None  #: SQL text
     comment: str | None = None
     identity: Identity | None = None
+    generated: str | None = None  #: SQL text of the expression that its values come of
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,12 @@ _WRITER = "delta.minWriterVersion"
 _ON = {"supported", "enabled"}
 
 #: Features that old protocol versions have by themselves: (reader, writer).
-_BUILT_IN = {"columnMapping": (2, 5), "checkConstraints": (1, 3), "identityColumns": (1, 6)}
+_BUILT_IN = {
+    "columnMapping": (2, 5),
+    "checkConstraints": (1, 3),
+    "generatedColumns": (1, 4),
+    "identityColumns": (1, 6),
+}
 #: Features that only table features can name, and whether readers must know them.
 _READERS_TOO = {"typeWidening": True, "allowColumnDefaults": False, "clustering": False}
 _WITH_FEATURES = 7
@@ -89,6 +94,7 @@ def _features(definition: Definition) -> set[str]:
         "typeWidening": allows_widening(definition),
         "checkConstraints": bool(definition.checks),
         "identityColumns": any(column.identity for column in definition.columns),
+        "generatedColumns": any(column.generated is not None for column in definition.columns),
         "clustering": bool(definition.cluster_by),
     }
     return declared | {feature for feature, is_used in used.items() if is_used}

@@ -152,6 +152,10 @@ class Transaction:
         """Run *sql* and return its rows. Raises SqlError with the warehouse's own condition."""
         return run(self._connection, sql, values).fetchall()
 
+    def type_of(self, query: str) -> pa.DataType:
+        """Return the type of the one column of *query*. Raises SqlError as `run` does."""
+        return fetch(self._connection, f"SELECT * FROM ({query}) LIMIT 0").schema.field(0).type  # noqa: S608 - ours
+
     def show(self, catalog: Catalog) -> None:
         """Let *catalog* show what was stored."""
         for change in self._shown:

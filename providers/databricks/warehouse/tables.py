@@ -10,6 +10,7 @@ from providers.databricks.warehouse import commands as c
 from providers.databricks.warehouse.catalog import INFORMATION_SCHEMA
 from providers.databricks.warehouse.context import Context
 from providers.databricks.warehouse.errors import SqlError, cannot_run
+from providers.databricks.warehouse.generated import check_generated
 from providers.databricks.warehouse.keys import KeyRules
 from providers.databricks.warehouse.model import (
     Column,
@@ -89,6 +90,7 @@ def _definition(context: Context, work: Transaction, command: c.CreateTable) -> 
     check_column_names(definition)
     if any(column.default is not None for column in columns):
         alter.require_defaults(definition, "CREATE TABLE")
+    check_generated(work, definition)
     clusters = tuple(definition.column(each).name for each in command.cluster_by)
     partitions = tuple(definition.column(each).name for each in command.partitioned_by)
     return replace(definition, cluster_by=clusters, partitioned_by=partitions)
@@ -123,7 +125,9 @@ def _column(work: Transaction, new: c.NewColumn, command: c.CreateTable) -> Colu
         if contains(command.partitioned_by, new.name):
             raise cannot_run("identity columns as partition columns")
         identity = _identity(work, new.identity)
-    return Column(new.name, new.datatype, new.nullable, new.default, new.comment, identity)
+    return Column(
+        new.name, new.datatype, new.nullable, new.default, new.comment, identity, new.generated
+    )
 
 
 def _identity(work: Transaction, new: c.NewIdentity) -> Identity:

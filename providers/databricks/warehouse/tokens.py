@@ -175,6 +175,10 @@ class Tokens:
             self._angles()
         return self._text(first, self._at)
 
+    def back(self) -> None:
+        """Step back over one piece."""
+        self._at -= 1
+
     def parenthesised(self) -> str:
         """Step over balanced parentheses, and return the text between them, which is some."""
         first = self._at + 1

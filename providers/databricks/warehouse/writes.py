@@ -6,20 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import sqlglot
 from sqlglot import exp
 
 from providers.databricks.warehouse import errors
 from providers.databricks.warehouse.context import Context
 from providers.databricks.warehouse.datatypes import base, duckdb_type, sizes
 from providers.databricks.warehouse.errors import SqlError
+from providers.databricks.warehouse.generated import expression, generate, given_by
 from providers.databricks.warehouse.model import (
     Column,
     Definition,
     Properties,
     Table,
     Version,
-    contains,
     quoted,
 )
 from providers.databricks.warehouse.queries import target_of
@@ -61,12 +60,13 @@ def change_rows(context: Context, tree: exp.Expression) -> Result:
 def _write(
     context: Context, work: Transaction, table: Table, tree: exp.Expression, operation: str
 ) -> int:
-    data = next_data(table)
+    data, given = next_data(table), given_by(tree, table.definition)
     create_rows(work, data, table.definition)
     if not (isinstance(tree, exp.Insert) and tree.args.get("overwrite")):
         copy_rows(work, table.data, data)
     tree.set("overwrite", None)
     count = int(work.run(context.translator.sql(tree, f'rows."{data}"'))[0][0])
+    generate(work, data, table.definition, given)
     check_rows(work, data, table.definition)
     work.add_version(with_version(context, table, table.definition, operation, data))
     return count
@@ -127,15 +127,6 @@ def _physical(column: Column) -> str:
     if column.default is not None:
         return f"{text} DEFAULT ({expression(column.default)})"
     return text
-
-
-def expression(text: str) -> str:
-    """Return an expression of Databricks in DuckDB's SQL."""
-    try:
-        return sqlglot.parse_one(text, read="databricks").sql(dialect="duckdb")
-    except sqlglot.errors.SqlglotError as error:
-        said = str(error).split("\n", 1)[0]
-        raise SqlError(errors.PARSE_SYNTAX_ERROR, said) from error
 
 
 def check_rows(work: Transaction, data: str, definition: Definition) -> None:
@@ -215,13 +206,9 @@ def _overtaken(condition: errors.Condition, table: Table) -> SqlError:
 
 def _check_insert(definition: Definition, tree: exp.Insert) -> None:
     """Refuse values for GENERATED ALWAYS columns, and columns that are not there."""
-    if isinstance(tree.this, exp.Schema):
-        given = [column.name for column in tree.this.expressions]
-    else:
-        given = [column.name for column in definition.columns]
-    for name in given:
+    for name in sorted(given_by(tree, definition)):
         column = definition.column(name)
-        if column.identity and column.identity.always and contains(given, name):
+        if column.identity and column.identity.always:
             raise SqlError(
                 errors.IDENTITY_INSERT,
                 f"Providing values for GENERATED ALWAYS AS IDENTITY column {name} is not "

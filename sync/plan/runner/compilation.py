@@ -58,7 +58,11 @@ class Compilation(Environment):
         return bool(self.recorder.script)
 
     def skipped(self, kind: str, detail: str) -> None:
-        """Note a directive that has no counterpart."""
+        """Take down a directive that has no counterpart."""
+        self.recorder.skips.append((kind, detail))
+
+    def noted(self, kind: str, detail: str) -> None:
+        """Take down what there is to know of what a directive sends."""
         self.recorder.notes.append((kind, detail))
 
     def run(self) -> dict[str, Any]:

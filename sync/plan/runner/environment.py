@@ -51,7 +51,7 @@ class Environment(ABC):
         connect_with(self.request["connect_arguments"], self.request["url"])
         self.extension = loaded(self.request["extension"])
         if self.extension is not None:
-            self.extension.install(self.skipped)
+            self.extension.install(self.skipped, self.noted, self.request["refuse_skips"])
         with (
             overheard(self.aside),
             EnvironmentContext(
@@ -93,6 +93,10 @@ class Environment(ABC):
     @abstractmethod
     def skipped(self, kind: str, detail: str) -> None:
         """Be told of a directive that has no counterpart on the target's database."""
+
+    @abstractmethod
+    def noted(self, kind: str, detail: str) -> None:
+        """Be told what there is to know of what a directive sends."""
 
     @abstractmethod
     def prepared(self, given: Connection | None) -> Connection:

@@ -39,8 +39,17 @@ class Migration(Environment):
 
     def skipped(self, kind: str, detail: str) -> None:
         """Tell the service of a directive that has no counterpart on the target's database."""
+        self.remark("skipped", kind, detail)
+
+    def noted(self, kind: str, detail: str) -> None:
+        """Tell the service what there is to know of what a directive sends."""
+        self.remark("noted", kind, detail)
+
+    def remark(self, verb: str, kind: str, detail: str) -> None:
+        """Tell the service something of a directive."""
         revision = self.journal.step["revision"] if self.journal and self.journal.step else None
-        self.pipe.say("note", revision=revision, facts={"directive": kind, "detail": detail})
+        facts = {"directive": kind, "detail": detail}
+        self.pipe.say("note", verb=verb, revision=revision, facts=facts)
 
     def answer(self) -> dict[str, Any]:
         """Return the heads that were read back."""

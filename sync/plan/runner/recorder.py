@@ -38,7 +38,8 @@ class Recorder:
         self.reasons: list[str] = []  #: what defies replay
         self.outside: list[str] = []  #: what would have happened outside of the shadow
         self.on_own_server = True  #: the shadow's server is there for shadows only
-        self.notes: list[tuple[str, str]] = []  #: directives that were skipped
+        self.skips: list[tuple[str, str]] = []  #: directives without a counterpart
+        self.notes: list[tuple[str, str]] = []  #: what there is to know of others
         self.undone: list[Sent] = []  #: what was looked at in transactions that were rolled back
         self.remains: list[str] = []  #: what a script has left behind in the session
 
@@ -137,13 +138,14 @@ class Recorder:
                 for whole, sent in self.blocks
             ],
             "reasons": self.reasons,
-            "skips": self.notes,
+            "skips": self.skips,
+            "notes": self.notes,
             "outside": self.outside,
             "undone": [plain(one) for one in self.undone],
             "remains": self.remains,
         }
         self.blocks, self.undone, self.outside = [], [], []
-        self.reasons, self.notes, self.remains = [], [], []
+        self.reasons, self.skips, self.notes, self.remains = [], [], [], []
         return told
 
     def texts(self) -> list[str]:
