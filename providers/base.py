@@ -221,6 +221,54 @@ class Surveying(Protocol):
 
 
 @runtime_checkable
+class Listing(Protocol):
+    """Optional ability of a session: to tell which schemas and databases there are beside it.
+
+    What belongs to the system, and what new databases are copied from, is never among them,
+    whatever is asked. Each of them raises:
+
+        StatementError: The database refused the query; nothing was changed.
+        AccessDeniedError: What is asked for may not be read.
+        ConnectionLostError: The session died; nothing was changed.
+    """
+
+    async def schemas(self, like: str) -> tuple[str, ...]:
+        """Return the schemas of this database whose names are LIKE *like*, in order.
+
+        As in SQL: ``%`` stands for any text, ``_`` for any character, and a backslash takes
+        the meaning of what follows. Case counts.
+        """
+        ...
+
+    async def schemas_of(self, query: str) -> tuple[str, ...]:
+        """Return the names of schemas that *query* gives, as it gives them: be it twice.
+
+        It runs where it can change nothing.
+
+        Raises:
+            ConfigError: Its result is not one column of text without NULL.
+        """
+        ...
+
+    async def databases(self, like: str) -> tuple[str, ...]:
+        """Return the databases of this server whose names are LIKE *like*; see `schemas`."""
+        ...
+
+    async def databases_of(self, query: str) -> tuple[str, ...]:
+        """Return the names of databases that *query* gives; see `schemas_of`."""
+        ...
+
+
+@runtime_checkable
+class Spanning(Protocol):
+    """Optional ability of a provider: a server holds several databases, and a URL names one."""
+
+    def in_database(self, target: Target, database: str) -> Target:
+        """Return *target* in another database of its server; nothing is opened."""
+        ...
+
+
+@runtime_checkable
 class Shadowing(Protocol):
     """Optional ability of a provider: throwaway databases to compile plans on."""
 

@@ -1,15 +1,16 @@
 """A database in memory, for tests and for trying things out: every fault can be scripted.
 
-It knows two statements, ``CREATE TABLE name`` and ``DROP TABLE name``, and takes down
-any other without effect. All databases of one provider last as long as it does; the
-URL ``memory://orders`` names one.
+It knows two statements, ``CREATE TABLE name`` and ``DROP TABLE name``, takes down any other
+without effect, and answers one query, ``VALUES ('a'), ('b')``. All databases of one provider
+last as long as it does; the URL ``memory://orders`` names one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from ast import literal_eval
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -29,19 +30,28 @@ from providers.errors import (
     StartingError,
     StatementError,
 )
+from providers.names import matching, need_one_column, need_texts
 from providers.snapshot import snapshot_of
 from providers.types import BASE, Heads, Outcome, Receipt, Snapshot, Statement, Survey, Target
 
 #: How the URLs of shadows begin.
 _SHADOW = "memory://shadow/"
 
+#: How the URL of a database begins.
+_DATABASE = "memory://"
+
+#: What databases keep for themselves.
+_SYSTEM = frozenset({"information_schema"})
+
 _TABLE_STATEMENT = re.compile(r"\s*(CREATE|DROP)\s+TABLE\s+(\w+)", re.IGNORECASE)
+_VALUES = re.compile(r"VALUES\s*(\(.*\))\s*(;|--.*)?", re.IGNORECASE | re.DOTALL)
 
 
 class Where(StrEnum):
     """The call that a fault strikes."""
 
     OPEN = "open"
+    LIST = "list"  #: any method of `Listing`
     HEADS = "heads"
     LOCK = "lock"
     EXECUTE = "execute"
@@ -78,6 +88,7 @@ class MemoryDatabase:
     """What one URL stands for. Tests may look at it, and script its faults."""
 
     tables: set[str] = field(default_factory=set)  #: as ``schema.table``
+    schemas: set[str] = field(default_factory=lambda: {"public", *_SYSTEM})
     versions: dict[str, Heads] = field(default_factory=dict)  #: version table -> its rows
     statements: list[str] = field(default_factory=list)  #: all that had an effect, in order
     tickets: set[str] = field(default_factory=set)  #: of statements that had an effect
@@ -108,6 +119,15 @@ class MemoryProvider(Provider):
         self._databases: dict[str, MemoryDatabase] = {}
         self._shadows = count(1)
 
+    def databases(self) -> tuple[str, ...]:
+        """Return the names of all databases but shadows, in order."""
+        urls = (url for url in self._databases if not url.startswith(_SHADOW))
+        return tuple(sorted(url.removeprefix(_DATABASE) for url in urls))
+
+    def in_database(self, target: Target, database: str) -> Target:
+        """Return *target* in another database; see `Spanning.in_database`."""
+        return replace(target, url=f"{_DATABASE}{database}")
+
     def database(self, url: str) -> MemoryDatabase:
         """Return the database that *url* names, made on first use."""
         return self._databases.setdefault(url, MemoryDatabase())
@@ -119,7 +139,7 @@ class MemoryProvider(Provider):
             raise ConnectError("there is no such database any more", target=target.name)
         database = self.database(target.url)
         await _fail_to_open(database, target)
-        session = MemorySession(database, target)
+        session = MemorySession(database, target, self.databases)
         database.sessions.add(session)
         try:
             yield session
@@ -172,10 +192,13 @@ async def _fail_to_open(database: MemoryDatabase, target: Target) -> None:
 
 
 class MemorySession(Session):
-    """A session on a database in memory; also `Transactional` and `Fingerprinting`."""
+    """A session on a database in memory; also `Transactional`, `Fingerprinting`, `Listing`."""
 
-    def __init__(self, database: MemoryDatabase, target: Target) -> None:
+    def __init__(
+        self, database: MemoryDatabase, target: Target, databases: Callable[[], tuple[str, ...]]
+    ) -> None:
         self._database = database
+        self._databases = databases
         self._target = target
         self._dead = asyncio.Event()
         self._schema = target.schema or "public"
@@ -260,6 +283,35 @@ class MemorySession(Session):
         names = [name for name in self._database.tables if name.startswith(own)]
         return snapshot_of({f"table {name.removeprefix(own)}": "permanent" for name in names})
 
+    async def schemas(self, like: str) -> tuple[str, ...]:
+        """Return the schemas LIKE *like*; see `Listing.schemas`."""
+        await self._begin(Where.LIST)
+        return matching(self._database.schemas - _SYSTEM, like)
+
+    async def schemas_of(self, query: str) -> tuple[str, ...]:
+        """Return the schemas that *query* gives; see `Listing.schemas_of`."""
+        return tuple(name for name in await self._asked(query) if name not in _SYSTEM)
+
+    async def databases(self, like: str) -> tuple[str, ...]:
+        """Return the databases LIKE *like*; see `Listing.databases`."""
+        await self._begin(Where.LIST)
+        return matching(self._databases(), like)
+
+    async def databases_of(self, query: str) -> tuple[str, ...]:
+        """Return the databases that *query* gives; see `Listing.databases_of`."""
+        return await self._asked(query)
+
+    async def _asked(self, query: str) -> tuple[str, ...]:
+        """Return the texts that a query gives."""
+        await self._begin(Where.LIST, query)
+        values = _VALUES.fullmatch(query)
+        if values is None:
+            raise self._refused(Statement(query), "42601", "it is no query known here")
+        rows: list[tuple[object, ...]] = literal_eval(f"[{_with_commas(values[1])}]")
+        for row in rows:
+            need_one_column([f"column{place}" for place, _ in enumerate(row, 1)], self._target.name)
+        return need_texts([row[0] for row in rows], self._target.name)
+
     async def _begin(self, where: Where, sql: str = "", ticket: str | None = None) -> What | None:
         """Let other tasks run, and return what is to go wrong with this call."""
         await self._alive()
@@ -337,3 +389,8 @@ class MemorySession(Session):
         return StatementError(
             reason, target=self._target.name, ticket=ticket, code=code, sql=statement.sql
         )
+
+
+def _with_commas(rows: str) -> str:
+    """Return rows of SQL literals as tuples of Python's."""
+    return rows.replace(")", ",)").replace("NULL", "None")

@@ -37,6 +37,7 @@ class Target:
     schema: str | None = None  #: None: whatever the server's search path says
     version_table: str = "alembic_version"
     version_table_schema: str | None = None  #: None: `schema`, else the search path
+    tenants: str | None = None  #: the pattern that it was found by; None: it is named itself
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     policy: Policy = Policy.APPLY
     check_every: timedelta | None = None  #: None: as often as its provider says

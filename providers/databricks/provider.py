@@ -19,7 +19,7 @@ from databricks.sql import exc
 from databricks.sql.client import Connection as Driver
 
 from providers.base import Provider, Session
-from providers.databricks.address import Address, address, connect_arguments
+from providers.databricks.address import Address, address, connect_arguments, with_options
 from providers.databricks.connection import Connection
 from providers.databricks.errors import asks_for_patience, opening
 from providers.databricks.history import state_of
@@ -86,6 +86,10 @@ class DatabricksProvider(Provider):
         if target.schema is not None:
             given["schema"] = target.schema
         return RunnerSupport(connect_arguments=given, extension=_RULES)
+
+    def in_database(self, target: Target, database: str) -> Target:
+        """Return *target* in another catalog; see `Spanning.in_database`."""
+        return replace(target, url=with_options(target.url, {"catalog": database}))
 
     def shadow(
         self,

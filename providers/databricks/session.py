@@ -14,9 +14,11 @@ from providers.databricks.address import Address
 from providers.databricks.connection import Connection
 from providers.databricks.errors import condition_of, reading, sending, waiting
 from providers.databricks.history import ERRORS, outcome_of
+from providers.databricks.listing import as_query, own_catalogs, own_schemas
 from providers.databricks.sql import creation, mark, move, version_table
 from providers.databricks.threads import Threads
 from providers.errors import ConnectionLostError, StampConflictError, StatementError
+from providers.names import matching, need_one_column, need_texts
 from providers.types import Heads, Outcome, Receipt, Statement, Target
 
 _NO_TABLE = "TABLE_OR_VIEW_NOT_FOUND"
@@ -29,7 +31,10 @@ _HISTORY_PATIENCE = 30.0
 
 
 class DatabricksSession(Session):
-    """A session on one schema of a warehouse. Nothing rolls back, so it is not `Transactional`."""
+    """A session on one schema of a warehouse. Nothing rolls back, so it is not `Transactional`.
+
+    It is `Listing`, where databases are catalogs.
+    """
 
     def __init__(
         self, connection: Connection, target: Target, place: Address, threads: Threads
@@ -96,6 +101,34 @@ class DatabricksSession(Session):
             await self._change(creation(self._table, self._target.version_table))
         changed = await self._move(before, after) if before != after else 0
         self._compare(await self._rows() or [], before, after, changed)
+
+    async def schemas(self, like: str) -> tuple[str, ...]:
+        """Return the schemas of the catalog LIKE *like*; see `Listing.schemas`.
+
+        The warehouse's own LIKE is another one, so all are asked for.
+        """
+        return matching(own_schemas(await self._texts("SHOW SCHEMAS")), like)
+
+    async def schemas_of(self, query: str) -> tuple[str, ...]:
+        """Return the schemas that *query* gives; see `Listing.schemas_of`."""
+        return own_schemas(await self._texts(as_query(query)))
+
+    async def databases(self, like: str) -> tuple[str, ...]:
+        """Return the catalogs LIKE *like*; see `Listing.databases`."""
+        return matching(own_catalogs(await self._texts("SHOW CATALOGS")), like)
+
+    async def databases_of(self, query: str) -> tuple[str, ...]:
+        """Return the catalogs that *query* gives; see `Listing.databases_of`."""
+        return own_catalogs(await self._texts(as_query(query)))
+
+    async def _texts(self, query: str) -> tuple[str, ...]:
+        with reading(self._target.name):
+            rows = await self._connection.query(query)
+        for row in rows:
+            need_one_column(
+                [f"column {place}" for place, _ in enumerate(row, 1)], self._target.name
+            )
+        return need_texts([row[0] for row in rows], self._target.name)
 
     async def _rows(self) -> list[str] | None:
         """Return the rows of the version table, which may be double; None where it is missing."""

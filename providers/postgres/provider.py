@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import ClassVar
 
 from providers.base import Provider, Session
+from providers.postgres.address import on_database
 from providers.postgres.connecting import close, connect_to_act
 from providers.postgres.session import PostgresSession
 from providers.postgres.shadow import Shadows
@@ -46,6 +48,10 @@ class PostgresProvider(Provider):
             return await reader.survey(targets)
         finally:
             await reader.close()
+
+    def in_database(self, target: Target, database: str) -> Target:
+        """Return *target* in another database of its server; see `Spanning.in_database`."""
+        return replace(target, url=on_database(target.url, database, self.dialect))
 
     def shadow(
         self, target: Target, place: str | None, *, major: str

@@ -25,6 +25,7 @@ from providers.postgres.indexes import (
     left_invalid,
     removal,
 )
+from providers.postgres.listing import databases, named, owned, schemas, texts_of
 from providers.postgres.lock import held
 from providers.postgres.versions import (
     CONFLICT,
@@ -46,7 +47,9 @@ _IS_RUNNING = """
 
 
 class PostgresSession(Session):
-    """A session on one Postgres database; also `Transactional`, `Repairing`, `Fingerprinting`.
+    """A session on one Postgres database.
+
+    It is `Transactional`, `Repairing`, `Fingerprinting` and `Listing` too.
 
     Between calls no transaction is open, and no timeout of the target's is in force: those
     are for migrations, not for reading heads and polling the lock. What a script sets for its
@@ -141,6 +144,27 @@ class PostgresSession(Session):
         """
         with reading(self._target.name):
             return await read_snapshot(self._connection, self._target)
+
+    async def schemas(self, like: str) -> tuple[str, ...]:
+        """Return the schemas LIKE *like*; see `Listing.schemas`."""
+        with reading(self._target.name):
+            return await schemas(self._connection, like)
+
+    async def schemas_of(self, query: str) -> tuple[str, ...]:
+        """Return the schemas that *query* gives; see `Listing.schemas_of`."""
+        with reading(self._target.name):
+            return named(await texts_of(self._connection, query, self._target.name))
+
+    async def databases(self, like: str) -> tuple[str, ...]:
+        """Return the databases LIKE *like*; see `Listing.databases`."""
+        with reading(self._target.name):
+            return await databases(self._connection, like)
+
+    async def databases_of(self, query: str) -> tuple[str, ...]:
+        """Return the databases that *query* gives; see `Listing.databases_of`."""
+        with reading(self._target.name):
+            found = await texts_of(self._connection, query, self._target.name)
+            return await owned(self._connection, found)
 
     async def _send(self, statement: Statement, ticket: str) -> Receipt:
         with sending(self._target.name, ticket=ticket, sql=statement.sql):

@@ -58,6 +58,10 @@ class Adapter(ABC):
         """Return the target with these schemas, which exist."""
 
     @abstractmethod
+    async def new_database(self) -> str:
+        """Create another database on the same server, and return its name."""
+
+    @abstractmethod
     async def slow_is_running(self) -> None:
         """Return when a session has sent *slow*."""
 
@@ -122,7 +126,13 @@ class MemoryAdapter(Adapter):
         del self._database.versions[_memory_name(target)]
 
     async def in_schemas(self, schema: str | None, version_schema: str | None) -> Target:
+        self._database.schemas |= {name for name in (schema, version_schema) if name}
         return replace(self.target, schema=schema, version_table_schema=version_schema)
+
+    async def new_database(self) -> str:
+        name = f"another{len(self._memory.databases())}"
+        self._memory.database(f"memory://{name}")
+        return name
 
     async def slow_is_running(self) -> None:
         while self._hang in self._database.faults:  # noqa: ASYNC110 - a database tells nobody
@@ -192,8 +202,14 @@ class PostgresAdapter(Adapter):
 
     async def in_schemas(self, schema: str | None, version_schema: str | None) -> Target:
         for name in {schema, version_schema} - {None}:
-            await self._beside(f"CREATE SCHEMA {name}")
+            await self._beside(f"CREATE SCHEMA {identifier(str(name))}")
         return replace(self.target, schema=schema, version_table_schema=version_schema)
+
+    async def new_database(self) -> str:
+        name = f"test_{secrets.token_hex(6)}"
+        await self._beside(f"CREATE DATABASE {name}")
+        self.cleanup.push_async_callback(self._beside, f"DROP DATABASE {name} WITH (FORCE)")
+        return name
 
     async def slow_is_running(self) -> None:
         asleep = f"{_OURS} AND wait_event = 'PgSleep'"

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -67,6 +68,12 @@ class DatabricksAdapter(Adapter):
         for name in {schema, version_schema} - {None}:
             await self._beside(f"CREATE SCHEMA {self._catalog}.{identifier(str(name))}")
         return replace(self.target, schema=schema, version_table_schema=version_schema)
+
+    async def new_database(self) -> str:
+        name = f"test_{secrets.token_hex(6)}"
+        await self._beside(f"CREATE CATALOG {name}")
+        await self._beside(f"CREATE SCHEMA {name}.public")
+        return name
 
     async def slow_is_running(self) -> None:
         running = {"filter_by__statuses": "RUNNING"}
