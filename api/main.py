@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from api.deps import PREFIX
 from api.errors import add_handlers
 from api.guard import Guard
-from api.routes import events, histories, plans, probes, runs, targets, tickets, tokens
+from api.routes import events, histories, plans, probes, runs, targets, tenants, tickets, tokens
 from sync.runtime import Runtime
 
 DESCRIPTION = """
@@ -44,7 +44,7 @@ def create_app(
     app.state.runtime = runtime
     app.state.open_reads = open_reads
     add_handlers(app)
-    for module in (targets, tickets, runs, plans, events, histories, tokens, probes):
+    for module in (targets, tenants, tickets, runs, plans, events, histories, tokens, probes):
         app.include_router(module.router, prefix=PREFIX)
     app.include_router(probes.router, include_in_schema=False)  # where supervisors look
     paths = [f"{prefix}{path}" for prefix in ("", PREFIX) for path in probes.PATHS]

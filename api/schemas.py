@@ -79,6 +79,7 @@ class Target(Answer):
     head: Heads = Field(description="The history's heads; several where it has branches.")
     pending: list[str] = Field(description="Revisions to apply, first one first.")
     policy: Policy
+    tenants: str | None = Field(description="The pattern that it was found by.")
     labels: Labels = Field(examples=[{"region": "eu"}])
     checked_at: Moment | None
     last_run: str | None = Field(description="Id of the newest run.")
@@ -274,7 +275,7 @@ class SyncOne(Question):
 class SyncMany(SyncOne):
     """Bring targets to a revision. All that is given must match; nothing given: all targets."""
 
-    targets: list[str] = Field([], description="Names.", examples=[["orders-eu"]])
+    targets: list[str] = Field([], description="Names, of patterns too.", examples=[["orders-eu"]])
     history: str | None = Field(None, examples=["app"])
     labels: dict[str, str] = Field({}, examples=[{"region": "eu"}])
 
@@ -333,11 +334,13 @@ class TargetFilter(Question):
         [], description="`name=value`; may be repeated.", examples=[["region=eu"]]
     )
     history: str | None = None
+    tenants: str | None = Field(None, description="Name of a pattern: only its targets.")
     status: list[Status] = Field([], description="May be repeated: any of them.")
 
     def selection(self) -> Selection:
         """Return which targets are meant, leaving status aside."""
-        return Selection(history=self.history, labels=self.labels())
+        pattern = () if self.tenants is None else (self.tenants,)
+        return Selection(pattern, self.history, self.labels())
 
     def labels(self) -> Mapping[str, str]:
         """Return the labels as names and values."""

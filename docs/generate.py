@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from api.auth import Admin, Approver, Operator, Reader
 from api.errors import code_of, status_of
 from api.main import create_app
-from api.routes import events, histories, plans, probes, runs, targets, tickets, tokens
+from api.routes import events, histories, plans, probes, runs, targets, tenants, tickets, tokens
 from providers.errors import LevelheadError
 from sync.events.kinds import Kind
 from sync.runtime import Runtime
@@ -44,6 +44,12 @@ MEANINGS: Mapping[Kind, str] = {
     "`message`",
     Kind.PLAN_APPROVED: "Somebody approved a plan. `plan`, `reason`",
     Kind.PLAN_REJECTED: "Somebody rejected a plan. `plan`, `reason`",
+    Kind.TENANTS_FAILED: "The database of a pattern did not tell who its tenants are; they "
+    "stay who they were. `tenants`, `message`",
+    Kind.TENANTS_RECOVERED: "It tells again. `tenants`",
+    Kind.TENANTS_SKIPPED: "Some of what was found for a pattern is no target. `tenants`, `message`",
+    Kind.TARGET_FOUND: "A pattern has a new tenant. `tenants`",
+    Kind.TARGET_VANISHED: "It is no tenant of its pattern any more. `tenants`",
     Kind.TARGET_CHANGED: "Heads moved, and no run moved them. `before`, `after`",
     Kind.TARGET_DRIFTED: "Its schema is not the one that was recorded at its heads. `recorded` and "
     "`found` are fingerprints; `difference`: what was added, dropped and changed, in lines",
@@ -144,7 +150,7 @@ def _needs() -> Iterator[tuple[tuple[str, str], str]]:
         get_args(Operator)[1].dependency: "operator",
         get_args(Admin)[1].dependency: "admin",
     }
-    for module in (targets, tickets, runs, plans, events, histories, tokens, probes):
+    for module in (targets, tenants, tickets, runs, plans, events, histories, tokens, probes):
         for route in cast("list[APIRoute]", module.router.routes):
             asked = [roles[d.call] for d in route.dependant.dependencies if d.call in roles]
             for method in route.methods or ():

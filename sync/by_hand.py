@@ -7,6 +7,7 @@ from dataclasses import replace
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from providers.types import Target
 from sync.engine import Engine
 from sync.errors import TargetBusyError, UnknownTicketError
 from sync.events.chain import Draft, Event
@@ -41,6 +42,23 @@ async def settle_by_hand(engine: Engine, ticket: str, verdict: Verdict, *, actor
             await targets.save(batch.connection, free)
         told, _ = await batch.append(*words(begun, verdict, actor))
     return told
+
+
+async def release_by_hand(engine: Engine, target: Target, *, actor: str) -> None:
+    """Let the clock take care of *target* again; one that is not on hold stays as it is."""
+    async with engine.log.writing() as batch:
+        state = await targets.find_to_change(batch.connection, target.name)
+        if state and (state.hold or state.failed_scripts):
+            released = replace(state, hold=None, failed_scripts=None)
+            await targets.save(batch.connection, released)
+            await batch.append(
+                Draft(
+                    kind=Kind.TARGET_RELEASED,
+                    actor=actor,
+                    target=target.name,
+                    history=target.history,
+                )
+            )
 
 
 async def doubtful(connection: AsyncConnection, ticket: str) -> Event:

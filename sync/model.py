@@ -45,6 +45,7 @@ class TargetStatus:
     head: Heads  #: the history's heads; several where it has branches
     pending: tuple[str, ...]  #: revisions to apply, first one first
     policy: Policy
+    tenants: str | None = None  #: the pattern that it was found by; None: it is named itself
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     checked_at: datetime | None = None
     last_run: str | None = None  #: id of the newest run
@@ -55,6 +56,22 @@ class TargetStatus:
     drift: tuple[str, ...] = ()  #: how its schema differs from what was recorded, in words
     minority: str | None = None  #: how it differs from most targets at the same heads
     retry_at: datetime | None = None  #: the clock leaves it alone until then
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantsStatus:
+    """One pattern of tenants, and who they were when its database last answered."""
+
+    name: str
+    history: str
+    provider: str  #: dialect name
+    over: str  #: what each of them is: ``schema`` or ``database``
+    targets: int  #: how many it stands for
+    policy: Policy
+    listed_at: datetime | None = None  #: None: there was never an answer
+    problem: str | None = None  #: one line: why there is no newer answer
+    left_out: tuple[str, ...] = ()  #: a line for each that was found and is no target
+    retry_at: datetime | None = None  #: the clock does not ask until then
 
 
 class Verb(StrEnum):
@@ -77,7 +94,7 @@ class Order:
 class Selection:
     """Which targets an order is for; everything that is given must match. Empty: all."""
 
-    targets: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()  #: names of targets, and of patterns for all of theirs
     history: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 

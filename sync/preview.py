@@ -9,6 +9,7 @@ from providers.errors import ConfigError, LevelheadError
 from providers.types import Heads, Target
 from sync.engine import Engine
 from sync.errors import UnknownRevisionError
+from sync.fleet import Fleet
 from sync.history import Graph, ancestors, named
 from sync.model import Order, Selection, Verb
 from sync.plan import lint as lints
@@ -18,19 +19,19 @@ from sync.plan.route import Route
 from sync.rollout import refusal
 from sync.store import targets
 from sync.store.targets import TargetState
-from sync.targets import select
 
 
 class Previews:
     """Looks where targets stand, and asks their histories for the path from there."""
 
-    def __init__(self, engine: Engine, targets: Mapping[str, Target]) -> None:
+    def __init__(self, engine: Engine, targets: Fleet) -> None:
         self._engine = engine
         self._targets = targets
 
     async def of(self, order: Order, selection: Selection) -> tuple[Preview, ...]:
         """Return for each selected target its plan, or the reason why there is none."""
-        chosen, states = select(self._targets, selection), await self._states()
+        await self._targets.ask(selection)
+        chosen, states = self._targets.chosen(order, selection), await self._states()
         asked = [self._of(order, target, states.get(target.name)) for target in chosen]
         return tuple(await asyncio.gather(*asked))
 
@@ -42,7 +43,8 @@ class Previews:
             ProviderError: It cannot be read.
             PlanError: The history has no such path.
         """
-        (target,) = select(self._targets, Selection((name,)))
+        await self._targets.ask(Selection((name,)))
+        target = self._targets.one(name)
         async with self._engine.providers.open(target) as session:
             heads, major = await session.heads(), await session.server_major()
         return await self._between(target, heads, to, major)
@@ -58,6 +60,7 @@ class Previews:
             ConfigError: No target follows the history, or none of that dialect does.
             UnknownRevisionError: *start* names no revision.
         """
+        await self._targets.recall()
         chosen = self._one_of_each(history, dialect, await self._states())
         heads = named(await self._engine.histories.graph(history), start)
         asked = [self._unopened(target, state, heads, to) for target, state in chosen]

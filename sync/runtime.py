@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from providers.types import Target
 from sync.approval import Approvals
-from sync.by_hand import settle_by_hand
+from sync.by_hand import release_by_hand, settle_by_hand
 from sync.checks import Checks
 from sync.drifts import Drifts
 from sync.edits import Edit, Edits
@@ -21,6 +21,7 @@ from sync.engine import Engine
 from sync.events.chain import Draft, Event
 from sync.events.kinds import Kind
 from sync.events.log import EventLog
+from sync.fleet import Fleet
 from sync.gate import Gate
 from sync.histories import Histories, RecordedHistories
 from sync.history import Graph
@@ -49,12 +50,11 @@ from sync.run import Runs
 from sync.settings import Settings
 from sync.sights import Sights
 from sync.status import Patience
-from sync.store import rollouts, runs, statements, targets, tokens
+from sync.store import rollouts, runs, statements, tokens
 from sync.store.backends import control_file
 from sync.store.engine import Store
 from sync.store.filelock import Holder, hold
 from sync.sweep import Sweep
-from sync.targets import select
 
 #: The lease is renewed this many times before it would run out.
 BEATS = 3
@@ -66,17 +66,18 @@ class Runtime:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self.settings = settings
         self._engine = engine
-        self._edits = Edits(engine, settings.targets)
-        self._drifts = Drifts(engine, settings.targets)
         width = settings.schedule.concurrency
+        self.fleet = Fleet(engine, settings.targets, settings.tenants, width=width)
+        self._edits = Edits(engine, self.fleet)
+        self._drifts = Drifts(engine, self.fleet)
         self._checks = Checks(engine, self._edits, self._drifts, width=width)
         self._runs = Runs(engine, width=settings.schedule.runs)
         self._rollouts = Rollouts(engine, self._runs)
-        self.previews = Previews(engine, settings.targets)
+        self.previews = Previews(engine, self.fleet)
         self.approvals = Approvals(engine, four_eyes=settings.approval.four_eyes)
         self._sweep = Sweep(
             engine,
-            settings.targets,
+            self.fleet,
             checks=self._checks,
             edits=self._edits,
             runs=self._runs,
@@ -125,17 +126,31 @@ class Runtime:
 
     async def statuses(self, selection: Selection) -> tuple[TargetStatus, ...]:
         """Return the selected targets as they were at their last check."""
-        return await self._checks.recorded(self._selected(selection))
+        await self.fleet.recall()
+        return await self._checks.recorded(self.fleet.select(selection))
+
+    async def target(self, name: str) -> Target:
+        """Return one target; where nobody knows it yet, ask who the tenants are.
+
+        Raises:
+            UnknownTargetError: There is none of this name.
+        """
+        await self.fleet.recall()
+        if name not in self.fleet:
+            await self.fleet.ask(Selection((name,)))
+        return self.fleet.one(name)
 
     async def check(self, selection: Selection) -> tuple[TargetStatus, ...]:
         """Look at the selected targets now, and record what was found."""
-        chosen = self._selected(selection)
+        await self.fleet.refresh(selection)
+        chosen = self.fleet.select(selection)
         await self._edits.note(target.history for target in chosen)
         return await self._checks.check(chosen)
 
     async def look(self, selection: Selection) -> tuple[TargetStatus, ...]:
         """Look at the selected targets now, without recording anything."""
-        return await self._checks.glance(self._selected(selection))
+        await self.fleet.ask(selection)
+        return await self._checks.glance(self.fleet.select(selection))
 
     async def inspect(self, selection: Selection) -> tuple[TargetStatus, ...]:
         """Do as `look`, and at each schema too, however short ago somebody did."""
@@ -144,7 +159,8 @@ class Runtime:
             engine = replace(engine, drift_every=timedelta(0))
         width = self.settings.schedule.concurrency
         checks = Checks(engine, self._edits, self._drifts, width=width)
-        return await checks.glance(self._selected(selection))
+        await self.fleet.ask(selection)
+        return await checks.glance(self.fleet.select(selection))
 
     async def request(self, order: Order, selection: Selection, *, actor: str) -> Rollout:
         """Start carrying out *order* on the selected targets, and return without waiting.
@@ -154,7 +170,8 @@ class Runtime:
             TargetHeldError: It names one target, and that one is on hold.
             TargetBusyError: It names one target, on which a run of another kind is under way.
         """
-        chosen = self._selected(selection)
+        await self.fleet.refresh(selection)
+        chosen = self.fleet.chosen(order, selection)
         if len(selection.targets) == 1 and len(chosen) == 1:
             return await self._rollouts.start_one(order, chosen[0], actor=actor)
         return await self._rollouts.start(order, chosen, actor=actor, objection=refusal)
@@ -172,20 +189,8 @@ class Runtime:
 
         A target that is not on hold stays as it is.
         """
-        (chosen,) = self._selected(Selection(targets=(target,)))
-        async with self._engine.log.writing() as batch:
-            state = await targets.find_to_change(batch.connection, target)
-            if state and (state.hold or state.failed_scripts):
-                released = replace(state, hold=None, failed_scripts=None)
-                await targets.save(batch.connection, released)
-                await batch.append(
-                    Draft(
-                        kind=Kind.TARGET_RELEASED,
-                        actor=actor,
-                        target=target,
-                        history=chosen.history,
-                    )
-                )
+        chosen = await self.target(target)
+        await release_by_hand(self._engine, chosen, actor=actor)
         return (await self._checks.recorded([chosen]))[0]
 
     async def settle(self, ticket: str, verdict: Verdict, *, actor: str) -> Event:
@@ -238,6 +243,7 @@ class Runtime:
 
     async def edits(self) -> tuple[Edit, ...]:
         """Return the applied revisions whose file is another one now."""
+        await self.fleet.recall()
         return await self._edits.of(self.settings.histories)
 
     async def ready(self) -> tuple[str, ...]:
@@ -301,9 +307,6 @@ class Runtime:
     async def record_service(self, kind: Kind, **facts: str) -> None:
         """Put on record that the service started or stopped."""
         await self._engine.log.record(Draft(kind=kind, actor="service", data=facts))
-
-    def _selected(self, selection: Selection) -> tuple[Target, ...]:
-        return select(self.settings.targets, selection)
 
 
 @asynccontextmanager

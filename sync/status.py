@@ -216,6 +216,7 @@ def view(
         head=graph.heads if graph else frozenset(),
         pending=behind(graph, known.heads or frozenset()) if graph and readable else (),
         policy=target.policy,
+        tenants=target.tenants,
         labels=target.labels,
         checked_at=known.checked_at,
         last_run=last_run,

@@ -1,4 +1,4 @@
-"""The sweep: settle what was left unfinished, look at all targets, apply what is pending."""
+"""The sweep: find the targets, settle what was left unfinished, look, apply what is pending."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sync.checks import Checks
 from sync.edits import Edits
 from sync.engine import Engine
 from sync.errors import PlanError, TargetHeldError
+from sync.fleet import Fleet
 from sync.history import Graph
 from sync.model import Order, Rollout, Verb
 from sync.rollout import Rollouts
@@ -28,7 +29,7 @@ class Sweep:
     def __init__(
         self,
         engine: Engine,
-        targets: Mapping[str, Target],
+        targets: Fleet,
         *,
         checks: Checks,
         edits: Edits,
@@ -47,6 +48,7 @@ class Sweep:
 
         Runs go on after the sweep has ended.
         """
+        await self._targets.refresh_due()
         await self._recover()
         chosen = await self._due()
         await self._checks.check(chosen)

@@ -10,16 +10,19 @@ from sync.model import Selection
 from sync.settings.values import quote, suggest
 
 
-def select(targets: Mapping[str, Target], selection: Selection) -> tuple[Target, ...]:
+def select(
+    targets: Mapping[str, Target], selection: Selection, patterns: Collection[str] = ()
+) -> tuple[Target, ...]:
     """Return the targets that match everything in *selection*, in the order of the file.
 
-    Empty when nothing matches; an empty selection matches all.
+    The name of one of *patterns* stands for all targets that were found by it. Empty when
+    nothing matches; an empty selection matches all.
 
     Raises:
         UnknownTargetError: A target is named that is not configured, or a history
             that no target follows.
     """
-    _check(selection.targets, targets, "there is no target")
+    _check(selection.targets, {*targets, *patterns}, "there is no target")
     if selection.history is not None:
         followed = {target.history for target in targets.values()}
         _check((selection.history,), followed, "no target follows a history")
@@ -35,7 +38,7 @@ def _check(names: tuple[str, ...], known: Collection[str], complaint: str) -> No
 
 def _matches(target: Target, selection: Selection) -> bool:
     return (
-        (not selection.targets or target.name in selection.targets)
+        (not selection.targets or not {target.name, target.tenants}.isdisjoint(selection.targets))
         and selection.history in {None, target.history}
         and selection.labels.items() <= target.labels.items()
     )

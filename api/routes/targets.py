@@ -41,6 +41,8 @@ async def list_targets(engine: Engine, wanted: TargetQueryString) -> Listing[Tar
 @router.get("/targets/{name}", dependencies=[Reader])
 async def get_target(name: str, engine: Engine) -> Target:
     """Return one target as it was found at its last check."""
+    await engine.fleet.recall()
+    engine.fleet.one(name)
     (status,) = await engine.statuses(Selection((name,)))
     return Target.model_validate(status)
 
@@ -111,12 +113,14 @@ async def release_target(name: str, engine: Engine, actor: Operator) -> Target:
 
 
 async def _preview(engine: Runtime, order: Order, name: str, response: Response) -> Preview:
+    await engine.target(name)
     (preview,) = await engine.previews.of(order, Selection((name,)))
     response.status_code = HTTPStatus.OK
     return Preview.model_validate(preview)
 
 
 async def _start(engine: Runtime, order: Order, name: str, actor: str, response: Response) -> Run:
+    await engine.target(name)
     (run,) = (await engine.request(order, Selection((name,)), actor=actor)).runs
     response.headers["Location"] = f"{PREFIX}/runs/{run.id}"
     return Run.model_validate(run)

@@ -20,6 +20,12 @@ class Kind(StrEnum):
     PLAN_APPROVED = "plan.approved"
     PLAN_REJECTED = "plan.rejected"
 
+    TENANTS_FAILED = "tenants.failed"  #: who they are could not be asked; they stay who they were
+    TENANTS_RECOVERED = "tenants.recovered"
+    TENANTS_SKIPPED = "tenants.skipped"  #: some of what was found is no target
+
+    TARGET_FOUND = "target.found"  #: a pattern of tenants has one more
+    TARGET_VANISHED = "target.vanished"  #: it is no tenant of its pattern any more
     TARGET_CHANGED = "target.changed"  #: heads moved, and no run of ours moved them
     TARGET_DRIFTED = "target.drifted"  #: its schema is not the one that was recorded
     TARGET_RESTORED = "target.restored"  #: it is again

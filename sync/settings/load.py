@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar, cast
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from sqlalchemy.engine import URL
 
 from providers.errors import ConfigError
 from providers.registry import known_providers
@@ -23,10 +23,12 @@ from sync.settings.model import (
     HistoryTable,
     Schedule,
     Settings,
-    TargetTable,
 )
+from sync.settings.places import version_table_of
 from sync.settings.secrets import find_secrets
 from sync.settings.sources import Document, Key, Mistake, find_file, read_document
+from sync.settings.targets import TargetKeys, TargetTable
+from sync.settings.tenants import Over, Tenants, TenantsTable
 from sync.settings.values import NAME, Surroundings, parse_url, quote, suggest
 
 _Table = TypeVar("_Table", bound=BaseModel)
@@ -38,10 +40,11 @@ SINGLE: Mapping[str, type[BaseModel]] = {
     "api": Api,
     "approval": Approval,
 }
-REPEATED: Mapping[str, type[BaseModel]] = {"history": HistoryTable, "target": TargetTable}
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_PORTS = {"postgresql": "5432"}
+REPEATED: Mapping[str, type[BaseModel]] = {
+    "history": HistoryTable,
+    "target": TargetTable,
+    "tenants": TenantsTable,
+}
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Settings:
@@ -59,17 +62,20 @@ def load_settings(path: Path | None, environ: Mapping[str, str], cwd: Path) -> S
     api = reader.single("api", Api)
     approval = reader.single("approval", Approval)
     histories = reader.repeated("history", HistoryTable)
-    targets = reader.repeated("target", TargetTable)
+    by_name = {table.name: table for table in histories.values()}
+    targets = _targets(reader.repeated("target", TargetTable), by_name)
+    tenants = _tenants(reader.repeated("tenants", TenantsTable), by_name)
     mistakes = (
         *document.mistakes,
         *_strange_tables(document),
         *reader.mistakes,
         *_same_names(document),
-        *_same_databases(targets, histories),
+        *_same_databases(targets),
+        *_shared_version_tables(tenants),
     )
     if mistakes or control is None or schedule is None or api is None or approval is None:
         raise ConfigError(_report(file, document, mistakes))
-    by_name = {table.name: table for table in histories.values()}
+    opened = (*targets.values(), *(pattern.model for pattern in tenants.values()))
     return Settings(
         path=file,
         control=control,
@@ -77,18 +83,17 @@ def load_settings(path: Path | None, environ: Mapping[str, str], cwd: Path) -> S
         api=api,
         approval=approval,
         histories=MappingProxyType({name: _history(table) for name, table in by_name.items()}),
-        targets=MappingProxyType(
-            {table.name: _target(table, by_name[table.history]) for table in targets.values()}
-        ),
-        hidden=find_secrets(document, _urls(control, histories.values(), targets.values())),
+        targets=MappingProxyType({target.name: target for target in targets.values()}),
+        tenants=MappingProxyType({pattern.name: pattern for pattern in tenants.values()}),
+        hidden=find_secrets(document, _urls(control, histories.values(), opened)),
     )
 
 
 def _urls(
-    control: Control, histories: Iterable[HistoryTable], targets: Iterable[TargetTable]
+    control: Control, histories: Iterable[HistoryTable], targets: Iterable[Target]
 ) -> Iterator[SecretStr]:
     yield control.url
-    yield from (table.url for table in targets)
+    yield from (SecretStr(target.url) for target in targets)
     for history in histories:
         yield from history.shadow.urls()
 
@@ -180,41 +185,52 @@ def _same_names(document: Document) -> Iterator[Mistake]:
         for name, count in counts.items():
             if count > 1:
                 yield Mistake((kind, name), f"{count} tables have this name")
+    targets = {name for _, name in _names(document, "target")}
+    for key, name in _names(document, "tenants"):
+        if name in targets:
+            yield Mistake(key, "a target has this name too")
 
 
-def _same_databases(
-    targets: Mapping[Key, TargetTable], histories: Mapping[Key, HistoryTable]
-) -> Iterator[Mistake]:
-    by_name = {table.name: table for table in histories.values()}
-    seen: dict[tuple[object, ...], str] = {}
-    for key, table in targets.items():
-        if table.history not in by_name:
-            continue
-        place = _version_table(table, by_name[table.history])
-        first = seen.setdefault(place, table.name)
-        if first != table.name:
+def _same_databases(targets: Mapping[Key, Target]) -> Iterator[Mistake]:
+    seen: dict[tuple[str | None, ...], str] = {}
+    for key, target in targets.items():
+        first = seen.setdefault(version_table_of(target), target.name)
+        if first != target.name:
             yield Mistake(key, f"has the same database and version table as target {quote(first)}")
 
 
-def _version_table(target: TargetTable, history: HistoryTable) -> tuple[object, ...]:
-    """Return what tells one version table from another, however its URL is spelled."""
-    url = parse_url(target.url.get_secret_value())
-    dialect = url.get_backend_name()
-    host = _parameter(url, "host") or (url.host or "localhost").lower()
-    port = _parameter(url, "port") or str(url.port or _PORTS.get(dialect, ""))
-    return (
-        dialect,
-        "localhost" if host in _LOOPBACK else host,
-        port,
-        url.database or url.username,
-        _parameter(url, "catalog").lower(),
-        history.version_table_schema or target.schema_ or _parameter(url, "schema").lower(),
-        history.version_table,
-    )
+def _shared_version_tables(tenants: Mapping[Key, Tenants]) -> Iterator[Mistake]:
+    for key, pattern in tenants.items():
+        within = pattern.model.version_table_schema
+        if pattern.over is Over.SCHEMA and within is not None:
+            yield Mistake(
+                key,
+                f"its targets would share one version table, since history "
+                f"{quote(pattern.model.history)} says version_table_schema = {quote(within)}; "
+                "take that out",
+            )
 
 
-def _parameter(url: URL, name: str) -> str:
-    return ",".join(url.normalized_query.get(name, ()))
+def _targets(
+    tables: Mapping[Key, TargetTable], histories: Mapping[str, HistoryTable]
+) -> Mapping[Key, Target]:
+    """Return the target of each table whose history is known."""
+    return {
+        key: _target(table, histories[table.history])
+        for key, table in tables.items()
+        if table.history in histories
+    }
+
+
+def _tenants(
+    tables: Mapping[Key, TenantsTable], histories: Mapping[str, HistoryTable]
+) -> Mapping[Key, Tenants]:
+    """Return the pattern of each table whose history is known."""
+    return {
+        key: _pattern(table, histories[table.history])
+        for key, table in tables.items()
+        if table.history in histories
+    }
 
 
 def _history(table: HistoryTable) -> History:
@@ -225,7 +241,19 @@ def _history(table: HistoryTable) -> History:
     return History(**plain)
 
 
-def _target(table: TargetTable, history: HistoryTable) -> Target:
+def _pattern(table: TenantsTable, history: HistoryTable) -> Tenants:
+    return Tenants(
+        name=table.name,
+        over=table.over,
+        like=table.schemas or table.databases,
+        query=table.schemas_query or table.databases_query,
+        naming=table.naming,
+        patience=table.list_timeout,
+        model=replace(_target(table, history), tenants=table.name),
+    )
+
+
+def _target(table: TargetKeys, history: HistoryTable) -> Target:
     url = table.url.get_secret_value()
     return Target(
         name=table.name,
@@ -247,7 +275,7 @@ def _target(table: TargetTable, history: HistoryTable) -> Target:
 
 
 def _report(file: Path, document: Document, mistakes: Iterable[Mistake]) -> str:
-    names = dict(_names(document, "history")) | dict(_names(document, "target"))
+    names = dict(named for kind in REPEATED for named in _names(document, kind))
     return "\n".join(
         f"{file}: {_place(mistake.key, names, document)}: {mistake.text}" for mistake in mistakes
     )

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, model_validator
+from pydantic import Field, JsonValue, SecretStr, model_validator
 
-from providers.types import Policy, Target
+from providers.types import Target
 from sync.plan.findings import Level
 from sync.settings.lint import Levels
+from sync.settings.section import Section
 from sync.settings.shadow import Shadow, ShadowPlaces
 from sync.settings.skips import SkipKinds
+from sync.settings.targets import TARGET
+from sync.settings.tenants import Tenants
 from sync.settings.values import (
     AnyPath,
     ControlUrl,
@@ -24,26 +27,15 @@ from sync.settings.values import (
     Duration,
     Executable,
     FilePath,
-    HistoryName,
     Hook,
     HostNames,
     Name,
     Often,
     PositiveDuration,
-    TargetUrl,
     parse_url,
 )
 
 Driver = Literal["psycopg", "psycopg2", "asyncpg"]
-
-#: The contract says what a target is where the file is silent; it is not said twice.
-_TARGET: Mapping[str, Any] = {item.name: item.default for item in fields(Target)}
-
-
-class Section(BaseModel):
-    """One table of the file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _beside_control(data: Mapping[str, Any]) -> Path:
@@ -175,7 +167,7 @@ class HistoryTable(Section):
         description="Driver the scripts run on. Without it: what `env.py` asks for.",
     )
     version_table: str = Field(
-        default=_TARGET["version_table"], min_length=1, description="Alembic's version table."
+        default=TARGET["version_table"], min_length=1, description="Alembic's version table."
     )
     version_table_schema: str | None = Field(
         default=None,
@@ -198,54 +190,6 @@ class HistoryTable(Section):
         default_factory=dict,
         description="What becomes of what a rule finds in a plan: `off`, `warn` or `refuse`, by "
         "rule. Without it: `warn`. See [lint of a plan](lint.md).",
-    )
-
-
-class TargetTable(Section):
-    """One database, or one schema of it, kept at head of one history."""
-
-    name: Name = Field(description="Unique among targets; the key in every run and event.")
-    history: HistoryName = Field(description="Name of the history it follows.")
-    url: TargetUrl = Field(
-        description="SQLAlchemy URL; its dialect selects the provider. Never logged or shown."
-    )
-    labels: dict[str, str] = Field(
-        default_factory=dict, description="Free names and values to select targets by."
-    )
-    policy: Policy = Field(
-        default=_TARGET["policy"],
-        description="`apply`: the clock applies what is pending. `approve`: so it does, as soon as "
-        "somebody has approved the plan. `observe`: it only checks. `off`: it leaves the target "
-        "alone.",
-    )
-    schema_: str | None = Field(
-        default=None,
-        alias="schema",
-        min_length=1,
-        description="Schema the scripts work in. Without it: the search path.",
-    )
-    check_every: Duration | None = Field(
-        default=None,
-        description="The clock looks at it no more often than this, unless something is "
-        "pending. Without it: at each sweep; a Databricks warehouse once an hour, since "
-        "looking wakes it.",
-    )
-    lock_wait: Duration = Field(
-        default=_TARGET["lock_wait"], description="Patience for the migration lock."
-    )
-    lock_timeout: Duration = Field(
-        default=_TARGET["lock_timeout"], description='Patience for one table lock; `"0s"`: endless.'
-    )
-    statement_timeout: Duration = Field(
-        default=_TARGET["statement_timeout"],
-        description='A statement is cancelled after this long; `"0s"`: never.',
-    )
-    connect_timeout: PositiveDuration = Field(
-        default=_TARGET["connect_timeout"], description="Patience for opening a connection."
-    )
-    start_wait: Duration = Field(
-        default=_TARGET["start_wait"],
-        description='A run waits this long for a server that is starting; `"0s"`: not at all.',
     )
 
 
@@ -281,6 +225,7 @@ class Settings:
     approval: Approval = field(default_factory=Approval)
     histories: Mapping[str, History] = field(default_factory=lambda: MappingProxyType({}))
     targets: Mapping[str, Target] = field(default_factory=lambda: MappingProxyType({}))
+    tenants: Mapping[str, Tenants] = field(default_factory=lambda: MappingProxyType({}))
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
 
     def secrets(self) -> frozenset[str]:

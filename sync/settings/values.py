@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError
 LONGEST = timedelta(days=24)
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_LONE_BACKSLASH = re.compile(r"(?<!\\)(\\\\)*\\\Z")
 _DURATION = re.compile(r"([0-9]{1,10})(ms|s|m|h|d)")
 _HOOK = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _UNITS = {
@@ -117,6 +118,14 @@ def _name(value: str) -> str:
     return value
 
 
+def _like(value: str) -> str:
+    if not value:
+        raise ValueError('must be a LIKE pattern such as "tenant\\_%", found an empty text')
+    if _LONE_BACKSLASH.search(value):
+        raise ValueError("must not end in a backslash: that takes the meaning of what follows")
+    return value
+
+
 def _absolute(value: Path, info: ValidationInfo) -> Path:
     # Never resolved: the interpreter of a virtual environment is a symbolic link.
     around = surroundings(info)
@@ -195,6 +204,7 @@ Often = Annotated[timedelta | None, BeforeValidator(_often)]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Count = Annotated[int, BeforeValidator(_count)]
 Name = Annotated[str, AfterValidator(_name)]
+Like = Annotated[str, AfterValidator(_like)]
 AnyPath = Annotated[Path, AfterValidator(_absolute)]
 FilePath = Annotated[Path, AfterValidator(_absolute), AfterValidator(_file)]
 Executable = Annotated[Path, AfterValidator(_absolute), AfterValidator(_executable)]

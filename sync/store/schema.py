@@ -262,6 +262,29 @@ _APPROVALS = (
 )
 
 
+_TENANTS = (
+    """
+    CREATE TABLE tenants (
+        pattern {text} PRIMARY KEY,
+        question {text} NOT NULL,
+        listed_at {text},
+        left_out {text},
+        problem {text},
+        failures INTEGER NOT NULL,
+        retry_at {text}
+    )
+    """,
+    """
+    CREATE TABLE tenant_members (
+        pattern {text} NOT NULL,
+        tenant {text} NOT NULL,
+        target {text},
+        PRIMARY KEY (pattern, tenant)
+    )
+    """,
+)
+
+
 def _filled(dialect: str, tables: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sql.format(text=_TEXT[dialect]) for sql in tables)
 
@@ -283,6 +306,7 @@ MIGRATIONS: tuple[Mapping[str, tuple[str, ...]], ...] = (
     _both(_SCRIPTS),
     _both(_APPROVALS),
     _both(_FINGERPRINTS),
+    _both(_TENANTS),
 )
 
 #: The version that this code reads and writes.

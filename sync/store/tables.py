@@ -286,3 +286,25 @@ fingerprints = Table(
     Column("difference", Text, nullable=False),
     Column("problem", Text),
 )
+
+#: One row for each pattern of tenants whose database was ever asked.
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("pattern", Text, primary_key=True),
+    Column("question", Text, nullable=False),
+    Column("listed_at", Moment),
+    Column("left_out", Text),
+    Column("problem", Text),
+    Column("failures", Integer, nullable=False),
+    Column("retry_at", Moment),
+)
+
+#: What a pattern's database answered last.
+members = Table(
+    "tenant_members",
+    metadata,
+    Column("pattern", Text, primary_key=True),
+    Column("tenant", Text, primary_key=True),
+    Column("target", Text),
+)

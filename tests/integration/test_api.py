@@ -260,6 +260,7 @@ ADMINISTRATION = [("GET", "tokens"), ("POST", "tokens"), ("DELETE", "tokens/view
 READS = [
     "targets",
     "targets/orders-eu",
+    "tenants",
     "rollouts/none",
     "runs",
     "runs/none",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from api import plan_schemas, schemas
+from api import plan_schemas, schemas, tenant_schemas
 from sync import model
 from sync.approval import PlanDetails, StatementLock
 from sync.events.chain import Draft, Event, seal
@@ -21,6 +21,7 @@ NOON = datetime(2031, 5, 6, 12, tzinfo=UTC)
     ("answer", "value"),
     [
         (schemas.Target, model.TargetStatus),
+        (tenant_schemas.Tenants, model.TenantsStatus),
         (schemas.Hold, model.Hold),
         (schemas.OrderAnswer, model.Order),
         (schemas.Run, model.Run),

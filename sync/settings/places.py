@@ -1,0 +1,41 @@
+"""What tells one version table from another, however its URL is spelled."""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import URL
+
+from providers.types import Target
+from sync.settings.values import parse_url
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_PORTS = {"postgresql": "5432"}
+
+
+def version_table_of(target: Target) -> tuple[str | None, ...]:
+    """Return what two targets with the same version table have in common, and no others."""
+    url = parse_url(target.url)
+    within = target.version_table_schema or target.schema or parameter(url, "schema").lower()
+    return (*_place(url), within, target.version_table)
+
+
+def place_of(target: Target) -> tuple[str | None, ...]:
+    """Return the server and database of a target: nothing secret is in it."""
+    return _place(parse_url(target.url))
+
+
+def _place(url: URL) -> tuple[str | None, ...]:
+    dialect = url.get_backend_name()
+    host = parameter(url, "host") or (url.host or "localhost").lower()
+    port = parameter(url, "port") or str(url.port or _PORTS.get(dialect, ""))
+    return (
+        dialect,
+        "localhost" if host in _LOOPBACK else host,
+        port,
+        url.database or url.username,
+        parameter(url, "catalog").lower(),
+    )
+
+
+def parameter(url: URL, name: str) -> str:
+    """Return what the query of *url* says; empty where it does not."""
+    return ",".join(url.normalized_query.get(name, ()))
