@@ -155,7 +155,7 @@ class MemoryProvider(Provider):
         found: dict[str, Heads] = {}
         async with self.open(targets[0]):
             for target in targets:
-                session = MemorySession(self.database(target.url), target)
+                session = MemorySession(self.database(target.url), target, self.databases)
                 with suppress(AccessDeniedError):
                     found[target.name] = await session.heads()
         return Survey("", found)

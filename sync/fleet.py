@@ -110,21 +110,32 @@ class Fleet(Mapping[str, Target]):
                     known = await store.all(connection)
                 await self._take(known, ())
 
-    async def ask(self, selection: Selection) -> None:
-        """Ask who the tenants are that *selection* may mean, without writing anything down."""
+    async def ask(self, selection: Selection) -> tuple[Target, ...]:
+        """Ask who the tenants are, without writing anything down; return what *selection* means.
+
+        Raises:
+            UnknownTargetError: It names what is not configured, and was not found.
+        """
+        await self.recall()
         if chosen := self._to_ask(selection):
             async with self._turn:
                 answers = await self._answers(chosen)
                 async with self._engine.store.reading() as connection:
                     known = await store.all(connection)
                 await self._take(known, answers)
+        return self.select(selection)
 
-    async def refresh(self, selection: Selection) -> None:
-        """Ask who the tenants are that *selection* may mean, and record what changed."""
+    async def refresh(self, selection: Selection) -> tuple[Target, ...]:
+        """Ask who the tenants are, and record what changed; return what *selection* means.
+
+        Raises:
+            UnknownTargetError: It names what is not configured, and was not found.
+        """
         await self._refresh(self._to_ask(selection))
+        return self.select(selection)
 
     async def refresh_due(self) -> None:
-        """Do as `refresh` for the patterns that the clock may ask now."""
+        """Ask and record for the patterns that the clock may ask now."""
         await self.recall()
         now = self._engine.clock()
         asked = self._to_ask(Selection())

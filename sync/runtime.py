@@ -142,15 +142,13 @@ class Runtime:
 
     async def check(self, selection: Selection) -> tuple[TargetStatus, ...]:
         """Look at the selected targets now, and record what was found."""
-        await self.fleet.refresh(selection)
-        chosen = self.fleet.select(selection)
+        chosen = await self.fleet.refresh(selection)
         await self._edits.note(target.history for target in chosen)
         return await self._checks.check(chosen)
 
     async def look(self, selection: Selection) -> tuple[TargetStatus, ...]:
         """Look at the selected targets now, without recording anything."""
-        await self.fleet.ask(selection)
-        return await self._checks.glance(self.fleet.select(selection))
+        return await self._checks.glance(await self.fleet.ask(selection))
 
     async def inspect(self, selection: Selection) -> tuple[TargetStatus, ...]:
         """Do as `look`, and at each schema too, however short ago somebody did."""
@@ -159,8 +157,7 @@ class Runtime:
             engine = replace(engine, drift_every=timedelta(0))
         width = self.settings.schedule.concurrency
         checks = Checks(engine, self._edits, self._drifts, width=width)
-        await self.fleet.ask(selection)
-        return await checks.glance(self.fleet.select(selection))
+        return await checks.glance(await self.fleet.ask(selection))
 
     async def request(self, order: Order, selection: Selection, *, actor: str) -> Rollout:
         """Start carrying out *order* on the selected targets, and return without waiting.
