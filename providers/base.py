@@ -269,6 +269,22 @@ class Spanning(Protocol):
 
 
 @runtime_checkable
+class Warming(Protocol):
+    """Optional ability of a provider: connections of surveys stay open for the next survey.
+
+    Sessions know nothing of it: what anything was done on is closed. A connection that died
+    while nobody used it is replaced, and nobody notices.
+    """
+
+    def keep_warm(self, most: int, idle: timedelta) -> None:
+        """From now on keep up to *most* connections, each until nobody wanted it for *idle*.
+
+        Without this call none is kept. `Provider.aclose` closes them.
+        """
+        ...
+
+
+@runtime_checkable
 class Shadowing(Protocol):
     """Optional ability of a provider: throwaway databases to compile plans on."""
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
-from providers.base import Provider, Session
+from providers.base import Provider, Session, Warming
 from providers.errors import UnknownDialectError
 from providers.registry import known_providers, load_provider
 from providers.types import Target
 
 
 class Providers:
-    """Opens sessions on targets of any dialect."""
+    """Opens sessions on targets of any dialect.
 
-    def __init__(self) -> None:
+    Each provider that can keeps up to *warm* connections open between surveys, for *warm_for*.
+    """
+
+    def __init__(self, *, warm: int = 0, warm_for: timedelta = timedelta(0)) -> None:
+        self._warm = warm
+        self._warm_for = warm_for
         self._known = known_providers()
         self._loaded: dict[str, Provider] = {}
         self._loading = asyncio.Lock()
@@ -48,7 +54,10 @@ class Providers:
     async def _load(self, dialect: str) -> None:
         if dialect not in self._loaded:  # nobody else did while we waited
             # A driver can take half a second to import, and the event loop has other work.
-            self._loaded[dialect] = await asyncio.to_thread(load_provider, dialect, self._known)
+            provider = await asyncio.to_thread(load_provider, dialect, self._known)
+            if isinstance(provider, Warming):
+                provider.keep_warm(self._warm, self._warm_for)
+            self._loaded[dialect] = provider
 
     async def aclose(self) -> None:
         """Close every provider. Safe to call twice."""

@@ -349,8 +349,8 @@ async def engine_of(
     plans: Callable[[Compiler], Plans],
 ) -> AsyncIterator[Engine]:
     """Put the parts together, and close the providers after the block."""
-    providers = Providers()
     schedule, lease = settings.schedule, settings.control.lease
+    providers = Providers(warm=schedule.warm, warm_for=schedule.warm_for)
     try:
         yield Engine(
             store=log.store,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import ClassVar
 
 from providers.base import Provider, Session
+from providers.errors import ConnectionLostError
 from providers.postgres.address import on_database
 from providers.postgres.connecting import close, connect_to_act
 from providers.postgres.session import PostgresSession
 from providers.postgres.shadow import Shadows
 from providers.postgres.survey import Reader
+from providers.postgres.warm import Warm
 from providers.types import Survey, Target
 
 
@@ -23,6 +26,7 @@ class PostgresProvider(Provider):
 
     def __init__(self) -> None:
         self._shadows = Shadows()
+        self._warm = Warm()
 
     @asynccontextmanager
     async def open(self, target: Target) -> AsyncIterator[Session]:
@@ -42,12 +46,25 @@ class PostgresProvider(Provider):
 
     async def survey(self, targets: Sequence[Target]) -> Survey:
         """Return the heads of *targets*; see `Surveying.survey`."""
+        place = self.place(targets[0])
+        if kept := self._warm.take(place):
+            with suppress(ConnectionLostError):  # it may have died long ago; a new one can tell
+                return await self._survey(place, kept, targets)
         opened = Reader.open_for if len(targets) == 1 else Reader.open
-        reader = await opened(targets[0])
+        return await self._survey(place, await opened(targets[0]), targets)
+
+    async def _survey(self, place: str, reader: Reader, targets: Sequence[Target]) -> Survey:
         try:
-            return await reader.survey(targets)
-        finally:
+            survey = await reader.survey(targets)
+        except BaseException:
             await reader.close()
+            raise
+        await self._warm.give(place, reader)
+        return survey
+
+    def keep_warm(self, most: int, idle: timedelta) -> None:
+        """Keep connections of surveys open; see `Warming.keep_warm`."""
+        self._warm.resize(most, idle)
 
     def in_database(self, target: Target, database: str) -> Target:
         """Return *target* in another database of its server; see `Spanning.in_database`."""
@@ -63,5 +80,6 @@ class PostgresProvider(Provider):
         return self._shadows.shadow(target, place, major=major)
 
     async def aclose(self) -> None:
-        """Stop the throwaway servers; see `Provider.aclose`."""
+        """Close what is open, and stop the throwaway servers; see `Provider.aclose`."""
+        await self._warm.aclose()
         await self._shadows.aclose()

@@ -16,6 +16,9 @@ from providers.postgres.pooler import backend
 from providers.postgres.sql import version_table
 from providers.types import Heads, Survey, Target
 
+#: Seconds. What was changed about a role or a database counts for new connections only.
+_LIFE = 600.0
+
 _FIRST = "SELECT pg_backend_pid() AS backend, to_regclass($1) IS NOT NULL AS is_there"
 
 
@@ -25,6 +28,8 @@ class Reader:
     def __init__(self, connection: Connection, seen: set[str]) -> None:
         self._connection = connection
         self._seen = seen
+        self._is_whole = True
+        self._born = asyncio.get_running_loop().time()
 
     @classmethod
     async def open(cls, target: Target) -> Reader:
@@ -53,6 +58,16 @@ class Reader:
         major = str(self._connection.get_server_version().major)
         return Survey(major, await self._heads(targets))
 
+    @property
+    def is_fit(self) -> bool:
+        """Whether it may be used for another survey.
+
+        Not after an error, not for ever, and not after a survey of very many targets: the server
+        process then holds all that the catalog says of them, 84 MB for 10,000 schemas.
+        """
+        age = asyncio.get_running_loop().time() - self._born
+        return self._is_whole and age < _LIFE and not self._connection.is_closed()
+
     async def close(self) -> None:
         """Close the connection, which may be dead."""
         await close(self._connection)
@@ -60,6 +75,7 @@ class Reader:
     async def _heads(self, targets: Sequence[Target]) -> Mapping[str, Heads]:
         if len(targets) == 1:
             return await self._heads_of_one(*targets)
+        self._is_whole = len(targets) <= AT_ONCE
         found: dict[str, Heads] = {}
         for first in range(0, len(targets), AT_ONCE):
             part = targets[first : first + AT_ONCE]
@@ -74,6 +90,7 @@ class Reader:
             async with self._in_time(target):
                 heads = await read(self._connection, target)
         except (AccessDeniedError, StatementError):
+            self._is_whole = False
             return {}
         if heads:
             self._seen.add(table)

@@ -91,6 +91,18 @@ class Schedule(Section):
     runs: Count = Field(
         default=4, ge=1, le=1000, description="Runs at once; each has a runner process."
     )
+    warm: Count = Field(
+        default=16,
+        ge=0,
+        le=10_000,
+        description="Connections to Postgres that stay open between checks, which are faster then; "
+        "0: none. A database with one cannot be dropped without `WITH (FORCE)`, nor copied. See "
+        "[warm connections](../how-to/warm-connections.md).",
+    )
+    warm_for: PositiveDuration = Field(
+        default=timedelta(seconds=90),
+        description="Such a connection is closed after this long without a check.",
+    )
     grace: Duration = Field(
         default=timedelta(seconds=30),
         description="At shutdown, what is in flight has this long to end.",

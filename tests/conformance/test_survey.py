@@ -2,15 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from providers.base import Surveying
+from providers.base import Session, Surveying, Warming
 from providers.errors import AccessDeniedError, ConnectError, StartingError
 from providers.types import BASE, Heads, Target
 from tests.conformance.abilities import needs_surveys
 from tests.conformance.adapters import Adapter
 
+NO_WAIT = timedelta(0)
 A1, B2 = frozenset({"a1"}), frozenset({"b2"})
 
 
@@ -107,6 +109,24 @@ async def test_wrong_password(adapter: Adapter, surveying: Surveying) -> None:
     """A wrong password is AccessDeniedError, for all of them."""
     with pytest.raises(AccessDeniedError, match=r"^orders: wrong password"):
         await surveying.survey([await adapter.unwelcome()])
+
+
+async def test_sessions_beside_kept_connections(adapter: Adapter) -> None:
+    """Nothing is left of a session, or of a survey, that another session could run into."""
+    if isinstance(adapter.provider, Warming):
+        adapter.provider.keep_warm(2, timedelta(minutes=1))
+    for before, after in ((BASE, A1), (A1, B2)):
+        async with adapter.provider.open(adapter.target) as session, session.lock(wait=NO_WAIT):
+            await session.stamp(before=before, after=after)
+            assert await _told(adapter, session) == after
+    await adapter.provider.aclose()
+
+
+async def _told(adapter: Adapter, session: Session) -> Heads:
+    """Return the target's heads as a survey tells them, where there is such a thing."""
+    if not isinstance(adapter.provider, Surveying):
+        return await session.heads()
+    return (await adapter.provider.survey([adapter.target])).heads[adapter.target.name]
 
 
 @needs_surveys
