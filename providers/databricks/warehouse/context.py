@@ -10,10 +10,11 @@ from datetime import datetime
 import duckdb
 
 from providers.databricks.warehouse.catalog import Catalog
-from providers.databricks.warehouse.model import Name
-from providers.databricks.warehouse.queries import Scope, Translator
-from providers.databricks.warehouse.statements import Statement, StatementLog
+from providers.databricks.warehouse.model import Name, Scope
+from providers.databricks.warehouse.queries import Translator
+from providers.databricks.warehouse.statements import Statement
 from providers.databricks.warehouse.storage import Storage, Transaction
+from providers.databricks.warehouse.stored_log import StoredLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Context:
 
     storage: Storage
     connection: duckdb.DuckDBPyConnection
-    log: StatementLog
+    log: StoredLog
     statement: Statement
     scope: Scope
     translator: Translator

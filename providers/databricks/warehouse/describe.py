@@ -14,13 +14,13 @@ from providers.databricks.warehouse.model import (
     Definition,
     ForeignKey,
     Relation,
+    Scope,
     Table,
     View,
     backticked,
     listed,
 )
 from providers.databricks.warehouse.properties import protocol
-from providers.databricks.warehouse.queries import Scope
 from providers.databricks.warehouse.results import Result, of_rows
 
 _OWNER = "local"

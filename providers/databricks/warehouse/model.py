@@ -55,6 +55,20 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """Where names of fewer than three parts belong."""
+
+    catalog: str
+    schema: str
+
+    def name(self, parts: Sequence[str]) -> Name:
+        """Return the full name that *parts* stand for."""
+        full = [self.catalog, self.schema][: 3 - len(parts)] + list(parts)
+        catalog, schema, relation = (part.lower() for part in full)
+        return Name(catalog, schema, relation)
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """How values of an identity column come about."""
 

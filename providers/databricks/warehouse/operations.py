@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from uuid import UUID
 
-from providers.databricks.warehouse import errors, listing, replies
+from providers.databricks.warehouse import errors, replies
+from providers.databricks.warehouse.engine import Engine, Patterns, Session
 from providers.databricks.warehouse.errors import SqlError
 from providers.databricks.warehouse.faults import CutError, FaultKind, Faults, RefusedError
-from providers.databricks.warehouse.queries import Scope
+from providers.databricks.warehouse.model import Scope
 from providers.databricks.warehouse.replies import Operation
 from providers.databricks.warehouse.results import Result, Struct, T, metadata
-from providers.databricks.warehouse.session import Engine, Session
 from providers.databricks.warehouse.statements import Statement, Status
 from providers.databricks.warehouse.tags import read_tags
 
@@ -97,7 +97,7 @@ class Operations:
         settings = request.configuration or {}
         tags = read_tags(settings.get("QUERY_TAGS") or settings.get("query_tags"))
         try:
-            session = Session(self._engine, Scope(catalog.lower(), schema.lower()), tags)
+            session = self._engine.open(Scope(catalog.lower(), schema.lower()), tags)
         except SqlError as error:
             return T.TOpenSessionResp(replies.failed(error), _VERSION)
         handle = replies.handle()
@@ -195,23 +195,23 @@ class Operations:
         return self._respond(operation, request, response)
 
     def _get_catalogs(self, request: Struct) -> Struct:
-        return self._ask(request, T.TGetCatalogsResp, lambda at: listing.catalogs(at.catalog))
+        return self._ask(request, T.TGetCatalogsResp, lambda at: at.catalogs())
 
     def _get_schemas(self, request: Struct) -> Struct:
         def answer(session: Session) -> Result:
-            return listing.schemas(session.catalog, request.catalogName, request.schemaName)
+            return session.schemas(request.catalogName, request.schemaName)
 
         return self._ask(request, T.TGetSchemasResp, answer)
 
     def _get_tables(self, request: Struct) -> Struct:
         def answer(session: Session) -> Result:
-            return listing.tables(session.catalog, _where(request), request.tableTypes)
+            return session.tables(_where(request), request.tableTypes)
 
         return self._ask(request, T.TGetTablesResp, answer)
 
     def _get_columns(self, request: Struct) -> Struct:
         def answer(session: Session) -> Result:
-            return listing.columns(session.catalog, _where(request), request.columnName)
+            return session.columns(_where(request), request.columnName)
 
         return self._ask(request, T.TGetColumnsResp, answer)
 
@@ -289,5 +289,5 @@ def _stop(operation: Operation) -> None:
         operation.session.interrupt()
 
 
-def _where(request: Struct) -> tuple[str | None, str | None, str | None]:
+def _where(request: Struct) -> Patterns:
     return request.catalogName, request.schemaName, request.tableName

@@ -7,7 +7,6 @@ their queries; parameters become literals.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,22 +17,8 @@ from sqlglot.errors import SqlglotError
 from providers.databricks.warehouse import errors
 from providers.databricks.warehouse.catalog import INFORMATION_SCHEMA, Catalog
 from providers.databricks.warehouse.errors import SqlError
-from providers.databricks.warehouse.model import Name, Table, Version, View
+from providers.databricks.warehouse.model import Name, Scope, Table, Version, View
 from providers.databricks.warehouse.storage import kept
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where names of fewer than three parts belong."""
-
-    catalog: str
-    schema: str
-
-    def name(self, parts: Sequence[str]) -> Name:
-        """Return the full name that *parts* stand for."""
-        full = [self.catalog, self.schema][: 3 - len(parts)] + list(parts)
-        catalog, schema, relation = (part.lower() for part in full)
-        return Name(catalog, schema, relation)
 
 
 def parse(sql: str) -> exp.Expression:

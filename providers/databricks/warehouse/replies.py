@@ -7,9 +7,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+from providers.databricks.warehouse.engine import Session
 from providers.databricks.warehouse.errors import SqlError
 from providers.databricks.warehouse.results import Result, Struct, T, batches, metadata
-from providers.databricks.warehouse.session import Session
 
 #: Rows of a result in one answer, where the client does not say.
 _ROWS = 100_000

@@ -14,11 +14,12 @@ from typing import IO
 
 import duckdb
 
+from providers.databricks.warehouse.engine import Engine
 from providers.databricks.warehouse.faults import Faults
 from providers.databricks.warehouse.operations import Operations
-from providers.databricks.warehouse.session import Engine
-from providers.databricks.warehouse.statements import StatementLog
+from providers.databricks.warehouse.session import LocalEngine
 from providers.databricks.warehouse.storage import FILE, Storage
+from providers.databricks.warehouse.stored_log import StoredLog
 from providers.databricks.warehouse.wire import Front, HttpServer
 from providers.errors import ConfigError
 
@@ -70,18 +71,30 @@ def serving(
     with _directory(options.directory) as directory:
         storage = _storage(directory, options.catalogs)
         try:
-            log = StatementLog(storage, clock)
-            operations = Operations(Engine(storage, log, clock), options.catalogs[0], monotonic)
-            with _listening(options, operations, log) as port:
-                yield Running(port, operations.faults)
+            log = StoredLog(storage, clock)
+            with listening(options, LocalEngine(storage, log, clock), monotonic) as running:
+                yield running
             log.close()
         finally:
             storage.close()
 
 
 @contextmanager
-def _listening(options: Options, operations: Operations, log: StatementLog) -> Iterator[int]:
-    front = Front(WAREHOUSE_ID, options.token, operations, log)
+def listening(
+    options: Options, engine: Engine, monotonic: Callable[[], float]
+) -> Iterator[Running]:
+    """Take requests for *engine* in threads of this process for the block.
+
+    Args:
+        options: Token, port and TLS; the first catalog is that of sessions which name none.
+        engine: What runs the statements.
+        monotonic: Seconds; only differences count.
+
+    Raises:
+        WarehouseError: The port is taken, or certificate and key are none.
+    """
+    operations = Operations(engine, options.catalogs[0], monotonic)
+    front = Front(WAREHOUSE_ID, options.token, operations, engine.log)
     try:
         server = _server(options, front)
     except WarehouseError:
@@ -90,7 +103,7 @@ def _listening(options: Options, operations: Operations, log: StatementLog) -> I
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield server.server_address[1]
+        yield Running(server.server_address[1], operations.faults)
     finally:
         server.close()
         thread.join()

@@ -1,4 +1,4 @@
-"""One client's session: its place among the catalogs, its connection, its statements."""
+"""The engine of the stand-in: our catalog model over DuckDB."""
 
 from __future__ import annotations
 
@@ -10,31 +10,37 @@ from typing import Any
 from uuid import uuid4
 
 from providers.databricks.warehouse import commands as c
-from providers.databricks.warehouse import information, queries, tables, writes
+from providers.databricks.warehouse import information, listing, queries, tables, writes
 from providers.databricks.warehouse.context import Context
 from providers.databricks.warehouse.describe import READERS
+from providers.databricks.warehouse.engine import Patterns
 from providers.databricks.warehouse.errors import OPERATION_CANCELED, SqlError
 from providers.databricks.warehouse.grammar import parse
-from providers.databricks.warehouse.model import Properties
-from providers.databricks.warehouse.queries import Scope, Translator
+from providers.databricks.warehouse.model import Properties, Scope
+from providers.databricks.warehouse.queries import Translator
 from providers.databricks.warehouse.results import EMPTY, Result, of_table
-from providers.databricks.warehouse.statements import Statement, StatementLog
+from providers.databricks.warehouse.statements import Statement
 from providers.databricks.warehouse.storage import Storage, fetch
+from providers.databricks.warehouse.stored_log import StoredLog
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
-    """What all sessions share."""
+class LocalEngine:
+    """What all sessions share; see `engine.Engine`."""
 
     storage: Storage
-    log: StatementLog
+    log: StoredLog
     clock: Callable[[], datetime]
 
+    def open(self, scope: Scope, tags: Properties) -> LocalSession:
+        """Open a session; see `engine.Engine.open`."""
+        return LocalSession(self, scope, tags)
 
-class Session:
-    """Runs one statement at a time."""
 
-    def __init__(self, engine: Engine, scope: Scope, tags: Properties) -> None:
+class LocalSession:
+    """Its place among the catalogs, and a connection of its own; see `engine.Session`."""
+
+    def __init__(self, engine: LocalEngine, scope: Scope, tags: Properties) -> None:
         """Open a session. Raises SqlError where the catalog is unknown.
 
         A schema that does not exist is refused when it is used, as on Databricks.
@@ -67,6 +73,22 @@ class Session:
     def close(self) -> None:
         """Give the connection back."""
         self._connection.close()
+
+    def catalogs(self) -> Result:
+        """Answer GetCatalogs."""
+        return listing.catalogs(self.catalog)
+
+    def schemas(self, catalog: str | None, pattern: str | None) -> Result:
+        """Answer GetSchemas."""
+        return listing.schemas(self.catalog, catalog, pattern)
+
+    def tables(self, where: Patterns, kinds: Sequence[str] | None) -> Result:
+        """Answer GetTables."""
+        return listing.tables(self.catalog, where, kinds)
+
+    def columns(self, where: Patterns, pattern: str | None) -> Result:
+        """Answer GetColumns."""
+        return listing.columns(self.catalog, where, pattern)
 
     def _execute(self, context: Context, parameters: Sequence[Any]) -> Result:
         command = parse(context.statement.text)

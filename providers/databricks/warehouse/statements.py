@@ -1,22 +1,15 @@
-"""The log of statements, which the Query History API shows.
-
-Of a statement that changes anything, the end is stored in the same transaction as the change.
-So after a crash the log tells the truth: what has no end had no effect.
-"""
+"""The log of statements, which the Query History API shows."""
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from providers.databricks.warehouse.model import Properties
-from providers.databricks.warehouse.storage import Storage, Transaction
 
 #: Statements that the log remembers.
 KEPT_STATEMENTS = 10_000
@@ -47,41 +40,25 @@ class Statement:
 class StatementLog:
     """What was sent to a warehouse, and how it ended."""
 
-    def __init__(self, storage: Storage, clock: Callable[[], datetime]) -> None:
-        """Open the log; statements without an end are those of a process that was killed."""
-        self._storage = storage
-        self._connection = storage.connect()
+    def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._statements: OrderedDict[str, Statement] = OrderedDict()
-        self._load()
 
     def start(self, id: str, text: str, tags: Properties) -> Statement:  # noqa: A002 - as in SQL
         """Take down a statement that arrived."""
-        statement = Statement(id, text, tags, self._now())
-        self._keep(statement)
+        statement = Statement(id, text, tags, self.now())
+        self.keep(statement)
         return statement
-
-    def announce(self, statement: Statement) -> None:
-        """Store that *statement* is about to change something."""
-        with self._lock:
-            self._store(Transaction(self._connection), statement)
-
-    def finish_in(self, work: Transaction, statement: Statement) -> None:
-        """Store the good end of *statement* together with what it changed."""
-        self._store(work, replace(statement, status=Status.FINISHED, ended_ms=self._now()))
 
     def end(self, id: str, status: Status, error: str | None = None) -> None:  # noqa: A002 - as above
         """Take down how a statement ended."""
-        with self._lock:
-            statement = self._statements[id]
-        ended = replace(statement, status=status, ended_ms=self._now(), error=error)
-        self._keep(ended)
+        statement = self.find(id)
+        self.keep(replace(statement, status=status, ended_ms=self.now(), error=error))
 
     def end_badly(self, id: str, status: Status, error: str) -> None:  # noqa: A002 - as above
-        """Take down, and store, that a statement had no effect."""
+        """Take down that a statement had no effect."""
         self.end(id, status, error)
-        self.announce(self.find(id))
 
     def find(self, id: str) -> Statement:  # noqa: A002 - as above
         """Return the statement *id*. Raises KeyError where the log has none."""
@@ -93,43 +70,13 @@ class StatementLog:
         with self._lock:
             return list(self._statements.values())
 
-    def close(self) -> None:
-        """Give the connection back."""
-        self._connection.close()
-
-    def _keep(self, statement: Statement) -> None:
+    def keep(self, statement: Statement) -> None:
+        """Take *statement* down as it is, and forget the oldest where there are too many."""
         with self._lock:
             self._statements[statement.id] = statement
             while len(self._statements) > KEPT_STATEMENTS:
                 self._statements.popitem(last=False)
 
-    def _store(self, work: Transaction, statement: Statement) -> None:
-        if self._storage.is_persistent:
-            values = (statement.id, statement.started_ms, json.dumps(asdict(statement)))
-            work.run("INSERT INTO meta.statements VALUES (?, ?, ?)", values)
-
-    def _load(self) -> None:
-        """Read what was stored; of two entries for a statement, the later counts."""
-        work = Transaction(self._connection)
-        for (body,) in work.run("SELECT body FROM meta.statements ORDER BY position, rowid"):
-            self._keep(_loaded(json.loads(body)))
-        for statement in self.all():
-            if statement.status is Status.RUNNING:
-                self.end_badly(statement.id, Status.FAILED, "The warehouse ended before it did.")
-        oldest = min((each.started_ms for each in self.all()), default=0)
-        work.run("DELETE FROM meta.statements WHERE position < ?", (oldest,))
-
-    def _now(self) -> int:
+    def now(self) -> int:
+        """Return the time, in milliseconds since 1970."""
         return int(self._clock().timestamp() * 1000)
-
-
-def _loaded(body: dict[str, Any]) -> Statement:
-    return Statement(
-        id=body["id"],
-        text=body["text"],
-        tags=tuple((key, value) for key, value in body["tags"]),
-        started_ms=body["started_ms"],
-        status=Status(body["status"]),
-        ended_ms=body["ended_ms"],
-        error=body["error"],
-    )
