@@ -20,17 +20,21 @@ import pytest
 from providers.databricks.warehouse import Warehouse
 from tests.support.killing import all_stopped, in_doubt, is_current, resolutions
 from tests.support.killing_warehouses import (
-    POINTS,
+    CUT_AFTER,
+    CUT_BEFORE,
+    REPLAYED,
     STANDARD,
+    Point,
     Stand,
     contents,
     effects,
     heads,
+    live,
     past,
+    replayed,
     sent,
     sent_again,
-    stand,
-    status_at_point,
+    status_at,
     unclaimed,
 )
 from tests.support.service import Service, until
@@ -71,11 +75,33 @@ AFTER_THE_WAREHOUSE = {
     "stamp_lost": FOUND,
 }
 
+REPLAY_AFTER_THE_SERVICE = {
+    "after_send": SETTLED.format("applied"),
+    "after_effect": FOUND,
+    "stamp_sent": ALONE,
+    "stamp_lost": ALONE,
+}
+REPLAY_AFTER_THE_WAREHOUSE = {
+    "after_send": SETTLED.format("absent"),
+    "after_effect": FOUND,
+    "stamp_sent": ALONE,
+    "stamp_lost": ALONE,
+}
+LOST = {"message": SETTLED.format("absent"), "stamp": ALONE}
+UNANSWERED = {"message": FOUND, "stamp": ALONE}
+
 
 @pytest.fixture
 def killing(tmp_path: Path) -> Iterator[Stand]:
     """Give a stand of the test's own."""
-    with stand(tmp_path) as made:
+    with live(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def replaying(tmp_path: Path) -> Iterator[Stand]:
+    """Give a stand of the test's own whose plan is compiled."""
+    with replayed(tmp_path, REPLAYED) as made:
         yield made
 
 
@@ -98,7 +124,7 @@ async def test_the_runners_are_killed(killing: Stand, record_property: Record) -
     async with killing.site.served() as service:
         await everything_stopped(killing, service)
         runners = await service.runners()
-        assert len(runners) == len(POINTS)
+        assert len(runners) == len(killing.points)
         for pid in runners:
             os.kill(pid, signal.SIGKILL)
         killing.open_gates()
@@ -124,13 +150,61 @@ async def test_the_warehouse_is_killed(killing: Stand, record_property: Record) 
     assert endings == AFTER_THE_WAREHOUSE
 
 
+@pytest.mark.slow
+async def test_the_service_is_killed_in_a_replay(replaying: Stand, record_property: Record) -> None:
+    """The next service finds out how far each came; the warehouse goes on with what it has."""
+    async with replaying.site.served() as service:
+        await everything_stopped(replaying, service)
+        await service.kill()
+    async with replaying.site.served() as service:
+        endings = await brought_to_head(replaying, service)
+    show(record_property, "service, in a replay", endings)
+    assert endings == REPLAY_AFTER_THE_SERVICE
+
+
+@pytest.mark.slow
+async def test_the_warehouse_is_killed_in_a_replay(
+    replaying: Stand, record_property: Record
+) -> None:
+    """A service whose warehouse is back settles, and goes on, or stops by name."""
+    async with replaying.site.served() as service:
+        await everything_stopped(replaying, service)
+        replaying.warehouse.kill()
+        await until(lambda: have_ended(service))
+        replaying.warehouse.start_again()
+        endings = await brought_to_head(replaying, service)
+    show(record_property, "warehouse, in a replay", endings)
+    assert endings == REPLAY_AFTER_THE_WAREHOUSE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("points", "what", "expected"),
+    [(CUT_BEFORE, "lost", LOST), (CUT_AFTER, "unanswered", UNANSWERED)],
+    ids=["lost", "unanswered"],
+)
+async def test_the_network_loses(
+    tmp_path: Path,
+    points: Mapping[str, Point],
+    what: str,
+    expected: Mapping[str, str],
+    record_property: Record,
+) -> None:
+    """A message that did not arrive, or whose answer did not, is looked up, and never doubled."""
+    with replayed(tmp_path, points) as replaying:
+        async with replaying.site.served() as service:
+            endings = await brought_to_head(replaying, service)
+    show(record_property, what, endings)
+    assert endings == expected
+
+
 async def everything_stopped(killing: Stand, service: Service) -> None:
     """Wait until each run is at its point, and the one that nobody stops has ended."""
     await all_stopped(killing.stops)
     await until(lambda: is_current(service, STANDARD))
-    for name, point in POINTS.items():
+    for name, point in killing.points.items():
         last = (await service.events(target=name))[-1]["kind"]
-        status = status_at_point(killing.warehouse.running, name)
+        status = status_at(point, killing.warehouse.running, name)
         assert (name, last, status) == (name, point.last, point.status)
 
 
@@ -150,9 +224,9 @@ async def brought_to_head(killing: Stand, service: Service) -> dict[str, str]:
     last = await killing.site.run("sync")
     events = await service.events()
     assert (await service.get("/events/verify"))["events"] >= len(events)
-    assert unclaimed(killing.warehouse.running) == []
+    assert unclaimed(killing.warehouse.running, [STANDARD, *killing.points]) == []
     assert heads(killing.warehouse.running, STANDARD) == ["r3"]
-    endings = {name: wrong(killing.warehouse.running, name, events) for name in POINTS}
+    endings = {name: wrong(killing.warehouse.running, name, events) for name in killing.points}
     assert any(endings.values()) or last.code == 0, last.err
     return {name: it or how(name, events, verdicts) for name, it in endings.items()}
 

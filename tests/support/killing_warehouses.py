@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
+
+from databricks.sql.client import Cursor
 
 from providers.databricks.warehouse import Fault, FaultKind, Warehouse, warehouse_process
 from tests.support.histories import Scripts
@@ -37,6 +39,10 @@ op.execute(f"INSERT INTO {here}.ledger VALUES ('r3', NULL)")
 #: succeed, and leave a second row.
 INSERT = "INSERT INTO {}.ledger VALUES ('r2'"
 STAMP = "UPDATE {}.alembic_version SET version_num='r2'"
+MOVE = (
+    "MERGE INTO `main`.`{}`.`alembic_version` AS held USING (SELECT version_num, is_new"
+    " FROM VALUES ('r1', false), ('r2', true)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,8 @@ class Point:
     status: str | None = None  #: of the statement in the query history; None: it did not arrive
 
 
-#: Where runs are stopped. Each has a target of the same name, in a schema of the same name.
-POINTS: Mapping[str, Point] = {
+#: Where scripts that run live are stopped. Each has a target and a schema of the same name.
+LIVE: Mapping[str, Point] = {
     "before_intent": Point("before intent", INSERT, "statement.succeeded"),
     "after_intent": Point("after intent", INSERT, "statement.started"),
     # it arrived, and has not begun
@@ -60,6 +66,24 @@ POINTS: Mapping[str, Point] = {
     "after_reply": Point("after reply", INSERT, "statement.started", "FINISHED"),
     "before_stamp": Point("before intent", STAMP, "statement.succeeded"),
     "stamp_lost": Point(FaultKind.SLOW_REPLY, STAMP, "statement.started", "FINISHED"),
+}
+
+#: Where replays are stopped: the service itself has sent a statement, and hears nothing.
+REPLAYED: Mapping[str, Point] = {
+    "after_send": LIVE["after_send"],
+    "after_effect": LIVE["after_effect"],
+    "stamp_sent": Point(FaultKind.SLOW, MOVE, "stamp.started", "RUNNING"),
+    "stamp_lost": Point(FaultKind.SLOW_REPLY, MOVE, "stamp.started", "FINISHED"),
+}
+
+#: Where replays lose a message on its way, or the answer to it.
+CUT_BEFORE: Mapping[str, Point] = {
+    "message": Point(FaultKind.CUT_BEFORE, INSERT, "statement.started"),
+    "stamp": Point(FaultKind.CUT_BEFORE, MOVE, "stamp.started"),
+}
+CUT_AFTER: Mapping[str, Point] = {
+    "message": Point(FaultKind.CUT_AFTER, INSERT, "statement.started", "FINISHED"),
+    "stamp": Point(FaultKind.CUT_AFTER, MOVE, "stamp.started", "FINISHED"),
 }
 
 #: The target that nobody disturbs: it shows what the others have to become.
@@ -153,13 +177,14 @@ class Held:
 
     warehouse: Warehouse
     target: str
+    point: Point
 
     async def wait_for_run(self) -> None:
         """Wait until the statement is there."""
         await until(self._is_there)
 
     async def _is_there(self) -> bool:
-        return status_at_point(self.warehouse, self.target) == POINTS[self.target].status
+        return status_at(self.point, self.warehouse, self.target) == self.point.status
 
 
 Stop: TypeAlias = Gate | Held
@@ -167,8 +192,9 @@ Stop: TypeAlias = Gate | Held
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """A site whose runs stop where `POINTS` says, and the warehouse of its targets."""
+    """A site whose runs stop at points, each with a target of its own, and their warehouse."""
 
+    points: Mapping[str, Point]
     site: Site
     warehouse: MortalWarehouse
     stops: Mapping[str, Stop] = field(repr=False)  #: by target
@@ -181,38 +207,55 @@ class Stand:
 
 
 @contextmanager
-def stand(folder: Path) -> Iterator[Stand]:
+def live(folder: Path) -> Iterator[Stand]:
+    """Set up history, warehouse and settings for the block; every script runs live."""
+    (folder / "history" / "gates").mkdir(parents=True)
+    (folder / "history" / "gates.py").write_text(GATES)
+    hook = {"history": 'hook = "gates:hook"\nenv = { TARGET = "{target}" }'}
+    with stand(folder, LIVE, hook) as made:
+        yield made
+
+
+@contextmanager
+def replayed(folder: Path, points: Mapping[str, Point]) -> Iterator[Stand]:
+    """Set up history, warehouse and settings for the block; a compiled plan is replayed."""
+    with stand(folder, points, {"shadow": "auto"}) as made:
+        yield made
+
+
+@contextmanager
+def stand(folder: Path, points: Mapping[str, Point], tables: Mapping[str, str]) -> Iterator[Stand]:
     """Set up history, warehouse and settings for the block."""
     scripts = Scripts(folder / "history")
     for revision, body in (("r1", FIRST), ("r2", SECOND), ("r3", THIRD)):
         scripts.add(revision, body)
-    (scripts.folder / "gates.py").write_text(GATES)
-    (scripts.folder / "gates").mkdir()
     warehouse = MortalWarehouse(folder / "warehouse")
     try:
-        site = write_fleet(scripts.config, warehouse.running)
+        names = [STANDARD, *points]
+        site = write_fleet(scripts.config, warehouse.running, names, tables)
         stops = {
             name: stop_at(point, name, scripts.folder, warehouse.running)
-            for name, point in POINTS.items()
+            for name, point in points.items()
         }
-        yield Stand(site, warehouse, stops)
+        yield Stand(points, site, warehouse, stops)
     finally:
         warehouse.close()
 
 
-def write_fleet(config: Path, warehouse: Warehouse) -> Site:
+def write_fleet(
+    config: Path, warehouse: Warehouse, names: Sequence[str], tables: Mapping[str, str]
+) -> Site:
     """Create a schema for each target, and write the settings."""
-    names = [STANDARD, *POINTS]
     with session(warehouse) as cursor:
         for name in names:
             cursor.execute(f"CREATE SCHEMA {name}")
-    tables = [
+    targets = [
         f'[[target]]\nname = "{name}"\nhistory = "app"\nschema = "{name}"\n'
         f'url = "{warehouse.target_url()}"'
         for name in names
     ]
-    hook = 'hook = "gates:hook"\nenv = { TARGET = "{target}" }'
-    return write_site(config, {}, history=hook, more="\n\n".join(tables))
+    more = "\n\n".join(targets)
+    return write_site(config, {}, more=more, **tables)  # type: ignore[arg-type]  # the tables are the test's own
 
 
 def stop_at(point: Point, target: str, folder: Path, warehouse: Warehouse) -> Stop:
@@ -220,15 +263,15 @@ def stop_at(point: Point, target: str, folder: Path, warehouse: Warehouse) -> St
     statement = point.statement.format(target)
     if isinstance(point.place, FaultKind):
         warehouse.control.add(Fault(point.place, matching=re.escape(statement), times=1))
-        return Held(warehouse, target)
+        return Held(warehouse, target, point)
     file = folder / "gates" / target
     file.write_text(f"{point.place}\n{statement}\n")
     return Gate(file)
 
 
-def status_at_point(warehouse: Warehouse, target: str) -> str | None:
+def status_at(point: Point, warehouse: Warehouse, target: str) -> str | None:
     """Return what the query history says of the statement at which *target* is stopped."""
-    statement = POINTS[target].statement.format(target)
+    statement = point.statement.format(target)
     found = [each.status for each in sent(warehouse, target) if each.sql.startswith(statement)]
     assert len(found) < 2, f"{target}: {statement} arrived {len(found)} times"
     return found[0] if found else None
@@ -255,9 +298,9 @@ def sent(warehouse: Warehouse, schema: str) -> list[Sent]:
     return [each for each in found if is_change(each.sql) and named.search(each.sql)]
 
 
-def unclaimed(warehouse: Warehouse) -> list[str]:
-    """Return what arrived and was to change something that is no target's."""
-    claimed = {each.sql for name in (STANDARD, *POINTS) for each in sent(warehouse, name)}
+def unclaimed(warehouse: Warehouse, names: Iterable[str]) -> list[str]:
+    """Return what arrived and was to change something that is for none of these targets."""
+    claimed = {each.sql for name in names for each in sent(warehouse, name)}
     arrivals = [arrived(each["query_text"], each["status"]).sql for each in past(warehouse)]
     return [sql for sql in arrivals if is_change(sql) and sql not in claimed]
 
@@ -288,10 +331,16 @@ def is_change(sql: str) -> bool:
 
 
 def sent_again(warehouse: Warehouse, schema: str) -> list[str]:
-    """Return the statements that arrived although they had taken effect already."""
+    """Return the statements that arrived although they had taken effect already.
+
+    A stamp compares and sets: where its first sending waits at the warehouse, the second may be
+    quicker, and then the first changes nothing.
+    """
     done: set[str] = set()
     again = []
     for each in sent(warehouse, schema):
+        if each.sql.startswith("MERGE"):
+            continue
         again += [each.sql] if each.sql in done else []
         done |= {each.sql} if each.took_effect else set()
     return again
@@ -299,11 +348,12 @@ def sent_again(warehouse: Warehouse, schema: str) -> list[str]:
 
 def effects(warehouse: Warehouse, schema: str) -> list[tuple[str, bool]]:
     """Return what took effect, in its order, the schema left out: SQL, and had it a ticket."""
-    return [
+    found = [
         (each.sql.replace(schema, "?"), each.ticket is not None)
         for each in sent(warehouse, schema)
         if each.took_effect
     ]
+    return list(dict.fromkeys(found))
 
 
 def heads(warehouse: Warehouse, schema: str) -> list[str]:
@@ -313,7 +363,10 @@ def heads(warehouse: Warehouse, schema: str) -> list[str]:
 
 
 def contents(warehouse: Warehouse, schema: str) -> list[list[tuple[object, ...]]]:
-    """Return what stands in *schema*: columns, keys, the rows of each table, and its versions."""
+    """Return what stands in *schema*: columns, keys, the rows of each table, and its versions.
+
+    The version table may have more versions: a stamp that comes too late still makes one.
+    """
     questions = [
         f"SELECT table_name, column_name, data_type, is_nullable FROM {where('columns', schema)}",
         f"SELECT table_name, constraint_type FROM {where('table_constraints', schema)}",
@@ -324,9 +377,14 @@ def contents(warehouse: Warehouse, schema: str) -> list[list[tuple[object, ...]]
         for (table,) in found[-1]:
             rows = cursor.execute(f"SELECT * FROM {table}").fetchall()
             found.append(sorted(map(tuple, rows)))
-            changes = cursor.execute(f"DESCRIBE HISTORY {table}").fetchall()
-            found.append([(row.version, row.operation) for row in changes])
+            found.append([] if table == "alembic_version" else versions(cursor, table))
     return found
+
+
+def versions(cursor: Cursor, table: str) -> list[tuple[object, ...]]:
+    """Return number and operation of each version of a table."""
+    found = cursor.execute(f"DESCRIBE HISTORY {table}").fetchall()
+    return [(row.version, row.operation) for row in found]
 
 
 def where(view: str, schema: str) -> str:
