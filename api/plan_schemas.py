@@ -8,7 +8,7 @@ from fastapi import Query
 from pydantic import Field
 
 from api.schemas import Answer, Heads, Moment, Question
-from sync.model import PlanQuery, PlanState
+from sync.model import CanaryState, PlanQuery, PlanState
 from sync.plan.model import StepClass
 
 
@@ -111,6 +111,17 @@ class Proposal(Answer):
     at: Moment
 
 
+class Canary(Answer):
+    """The target that runs a plan's scripts before the plan is replayed anywhere."""
+
+    state: CanaryState
+    at: Moment = Field(description="Since when it is so.")
+    target: str | None = Field(description="null: missing.")
+    run: str | None = Field(description="null: missing.")
+    difference: list[str] = Field(description="How its schema differs from the shadow's.")
+    reason: str | None = Field(description="Why it is missing.")
+
+
 class PlanRecord(Answer):
     """What is known of a plan besides its steps."""
 
@@ -124,6 +135,7 @@ class PlanRecord(Answer):
     state: PlanState
     decision: Decision | None
     proposals: list[Proposal]
+    canary: Canary | None = Field(description="null: nobody has asked for one.")
 
 
 class StatementLock(Answer):

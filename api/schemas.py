@@ -84,7 +84,9 @@ class Target(Answer):
     checked_at: Moment | None
     last_run: str | None = Field(description="Id of the newest run.")
     hold: Hold | None
-    awaits: str | None = Field(description="Digest of the plan that waits for an approval.")
+    awaits: str | None = Field(
+        description="Digest of the plan that waits, for an approval or a canary."
+    )
     problem: str | None = Field(description="Why it could not be checked or brought to head.")
     edited: list[str] = Field(description="Applied revisions whose file is another one now.")
     drift: list[str] = Field(

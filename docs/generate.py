@@ -40,8 +40,8 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.PLAN_COMPILED: "A plan that was not known yet. `plan` is its digest; `before`, `after`, "
     "`dialect`, and how many steps are `static`, `catalog`, `live`; `findings`: "
     "how many, by rule",
-    Kind.PLAN_PROPOSED: "A run ended with a plan that needs an approval; nothing was done. `plan`, "
-    "`message`",
+    Kind.PLAN_PROPOSED: "A run ended with a plan that needs an approval, or a canary; nothing was "
+    "done. `plan`, `message`",
     Kind.PLAN_APPROVED: "Somebody approved a plan. `plan`, `reason`",
     Kind.PLAN_REJECTED: "Somebody rejected a plan. `plan`, `reason`",
     Kind.TENANTS_FAILED: "The database of a pattern did not tell who its tenants are; they "
@@ -50,6 +50,14 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.TENANTS_SKIPPED: "Some of what was found for a pattern is no target. `tenants`, `message`",
     Kind.TARGET_FOUND: "A pattern has a new tenant. `tenants`",
     Kind.TARGET_VANISHED: "It is no tenant of its pattern any more. `tenants`",
+    Kind.CANARY_CHOSEN: "A target runs a plan's scripts before the plan is replayed anywhere; "
+    "others wait for it. `plan`",
+    Kind.CANARY_PASSED: "They left the schema that the plan gives on a shadow: the others replay. "
+    "`plan`; `expected` and `found` are fingerprints",
+    Kind.CANARY_FAILED: "They left another schema: no target replays the plan until somebody "
+    "approves it. `plan`, `expected`, `found`, `difference` in lines, `message`",
+    Kind.CANARY_RELEASED: "Its run proved nothing: another target may be the canary. `plan`, "
+    "`message`",
     Kind.TARGET_CHANGED: "Heads moved, and no run moved them. `before`, `after`",
     Kind.TARGET_DRIFTED: "Its schema is not the one that was recorded at its heads. `recorded` and "
     "`found` are fingerprints; `difference`: what was added, dropped and changed, in lines",
@@ -59,8 +67,9 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.TARGET_HELD: "A person's downgrade or stamp put it on hold. `reason`",
     Kind.TARGET_RELEASED: "The hold is over; also ends the pause after a failed script.",
     Kind.RUN_REQUESTED: "Somebody, or the clock, asked for a run. `verb`, `to`, `rollout`",
-    Kind.RUN_DELAYED: "Its target is starting, and it waits for that. `message`",
-    Kind.RUN_CONTINUED: "The target has started, and the run goes on.",
+    Kind.RUN_DELAYED: "Its target is starting, or another one, `canary`, tries the plan first, and "
+    "it waits for that. `message`",
+    Kind.RUN_CONTINUED: "What it waited for has come to an end, and the run goes on.",
     Kind.RUN_STARTED: "The plan is known, and nothing of it was done yet. `plan` is its digest; "
     "`before`, `after`, `steps`; `approver`, where one was needed",
     Kind.RUN_SUCCEEDED: "The target is where the order says. `heads`, as read back",

@@ -164,7 +164,10 @@ async def tell_targets(connection: AsyncConnection, digest: str, said: Decision)
     states = (await targets.all_to_change(connection, waiting)).values()
     still = [state for state in states if state.awaits == digest]
     if said.state is PlanState.APPROVED:
-        told = [replace(s, awaits=None, awaits_scripts=None, problem=None) for s in still]
+        told = [
+            replace(s, awaits=None, awaits_scripts=None, awaits_for=None, problem=None)
+            for s in still
+        ]
     else:
         told = [replace(s, problem=rejection(s.target, digest, said)) for s in still]
     await targets.save(connection, *told)

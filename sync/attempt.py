@@ -15,8 +15,9 @@ from providers.errors import LevelheadError, StampConflictError, StartingError
 from providers.types import Heads, Target
 from sync import executor
 from sync.applied import Course, follow, follow_orphan
+from sync.canary_ends import ended, judge_orphans
 from sync.delay import Delays
-from sync.drifts import look_after_run, note_or_record, record
+from sync.drifts import look_after_run, look_under_lock, note_or_record, record
 from sync.endings import (
     Ending,
     about,
@@ -25,22 +26,22 @@ from sync.endings import (
     ending,
     events_of,
     in_doubt,
-    is_to_head,
     never_began,
     orphan_change,
     settled_end,
 )
 from sync.engine import Engine
-from sync.errors import ApprovalNeededError, AuditError, LeaseLostError, MultipleHeadsError
+from sync.errors import ApprovalNeededError, AuditError, CanaryPendingError, LeaseLostError
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.executor import Executor, Runner
 from sync.fingerprints import Sight
 from sync.gate import approved_only, proposal_of
-from sync.history import Graph, behind, several_heads
+from sync.history import Graph
 from sync.journal import Journal
 from sync.lease import Lease
-from sync.model import Decision, Order, Run, RunState, Verb
+from sync.model import Decision, Run, RunState, Verb
+from sync.orders import is_at_head, is_to_head, require_one_head
 from sync.plan.canonical import plan_of
 from sync.plan.conversation import Conversation
 from sync.plan.lint import refusal
@@ -71,6 +72,8 @@ class Attempt:
     schema: Sight | None = field(default=None, init=False)  #: what it left
     recovering: bool = field(default=False, init=False)  #: the run is another service's
     approval: Decision | None = field(default=None, init=False)  #: of its plan; None: not needed
+    is_canary: bool = field(default=False, init=False)  #: it tries its plan for others
+    proof: Sight | None = field(default=None, init=False)  #: what a canary left
 
     async def carry_out(self) -> None:
         """Do what the run is for, and put on record how it ended, whatever happens.
@@ -106,7 +109,7 @@ class Attempt:
         await self._give_back(end)
 
     async def _act_once_started(self) -> Heads:
-        """Act in turn; where the target is starting, wait for that first, and let others act."""
+        """Act in turn; let others act while the target is starting, or another is the canary."""
         while True:
             try:
                 async with self.turn:
@@ -115,6 +118,8 @@ class Attempt:
                 if self.began:
                     raise
                 await self.delays.sit_out(self.run, self.target, self.lease, error)
+            except CanaryPendingError as error:
+                await self.delays.wait_for_canary(self.run, self.lease, error)
 
     async def _act_where_it_stands(self) -> Heads:
         """Act; look once more where somebody else moved the target before anything was done.
@@ -136,6 +141,8 @@ class Attempt:
         async with visiting(self.engine.providers, self.target) as visit:
             heads = await self._move(visit, journal, graph)
             self.schema = await look_after_run(self.engine, visit, heads)
+            if self.is_canary:
+                self.proof = self.schema or await look_under_lock(self.engine, visit, heads)
             return heads
 
     async def _move(self, visit: Visit, journal: Journal, graph: Graph) -> Heads:
@@ -152,6 +159,9 @@ class Attempt:
         route = await self._route(session, settled.heads)
         plan = await self._plan(visit, route)
         self.approval = await self.engine.gate.passed(self.run, self.target, plan)
+        passage = await self.engine.canaries.passage(self.run, visit, plan, route)
+        plan, self.is_canary = passage.plan, passage.is_canary
+        self.approval = self.approval or passage.approval
         runner = await self._runner(plan)
         if self.approval:
             runner = approved_only(runner, plan, self.target, self.engine.plans, route)
@@ -175,18 +185,12 @@ class Attempt:
             StampConflictError: Somebody did.
             PlanRefusedError: A rule found something that the settings refuse.
         """
-        plan = await self.engine.plans.known(route) or await self._compiled(visit, route)
+        plans = self.engine.plans
+        if (plan := await plans.known(route)) is None:
+            plan = await visit.away(route.heads, plans.plan(route))
         lint = await self.engine.lints.of(plan, route)
         if refused := refusal(lint, plan, route.history.lint):
             raise refused
-        return plan
-
-    async def _compiled(self, visit: Visit, route: Route) -> Plan:
-        await visit.leave()
-        plan = await self.engine.plans.plan(route)
-        found = await (await visit.session()).heads()
-        if found != route.heads:
-            raise StampConflictError(target=self.target.name, expected=route.heads, found=found)
         return plan
 
     async def _runner(self, plan: Plan) -> Runner:
@@ -240,6 +244,8 @@ class Attempt:
             orphans = filter(self._closes, await runs.open_runs_of(connection, self.target.name))
         for orphan in orphans:
             await self._close(orphan, settled)
+        going = None if self.recovering else self.run.id
+        await judge_orphans(self.engine, self.target, session, settled, going=going)
         return settled
 
     async def _close(self, orphan: Run, settled: Settlement) -> None:
@@ -310,6 +316,7 @@ class Attempt:
 
     async def _end(self, end: Ending) -> None:
         """Put on record how the run ended, and give the target back, in one transaction."""
+        self.engine.canaries.elections.forget(self.run)
         end = replace(end, scripts=self.scripts)  # those on disk may be others by now
         knowledge = await self.engine.histories.knowledge(self.target.history)
         now = self.engine.clock()
@@ -323,8 +330,9 @@ class Attempt:
             if end.state is RunState.PROPOSED and isinstance(end.error, ApprovalNeededError):
                 await approvals.propose(connection, proposal_of(self.run, end.error, now))
             drifts = await self._record_schema(connection, end)
+            tried = await ended(connection, self.run, end, self.proof, now)
             unwritten = [] if self.began else never_began(self.run, end)
-            return None, (*unwritten, *events_of(self.run, end, old, new), *drifts)
+            return None, (*unwritten, *events_of(self.run, end, old, new), *drifts, *tried)
 
         await self.engine.log.share(work)
 
@@ -362,18 +370,3 @@ class Attempt:
             new = replace(new, hold=old.hold if old else None)
             await self._keep(connection, new, end)
             await self.engine.leases.release(connection, self.lease)
-
-
-def require_one_head(order: Order, graph: Graph) -> None:
-    """Refuse ``head`` where the history has several.
-
-    Raises:
-        MultipleHeadsError: It names them.
-    """
-    if order.to == "head" and len(graph.heads) > 1:
-        raise MultipleHeadsError(f"{several_heads(graph)}, or say which, or heads for all")
-
-
-def is_at_head(order: Order, graph: Graph, heads: Heads) -> bool:
-    """Tell whether *order* asks for nothing more than what *heads* are."""
-    return is_to_head(order) and heads == graph.heads and not behind(graph, heads)

@@ -1,14 +1,20 @@
-"""Where runs wait for targets that are starting: nothing is in flight, and no turn is taken."""
+"""Where runs wait for targets that are starting, and for canaries.
+
+Nothing is in flight meanwhile, and no turn is taken.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from providers.errors import StartingError
 from providers.types import Target
 from sync.endings import about
 from sync.engine import Engine
+from sync.errors import CanaryNeededError, CanaryPendingError
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.lease import Lease
@@ -40,12 +46,32 @@ class Delays:
         """
         if self._over or not target.start_wait:
             raise error
+        self._engine.canaries.elections.forget(run)  # nobody waits for it meanwhile
         began = Observation(target=target, at=self._engine.clock(), error=error)
         await self._record(lease, began, delayed(run, target), RunState.DELAYED)
         seen = await self._started(target)
         if seen.error is not None:
             raise seen.error
         await self._record(lease, seen, about(run, Kind.RUN_CONTINUED), RunState.REQUESTED)
+
+    async def wait_for_canary(self, run: Run, lease: Lease, error: CanaryPendingError) -> None:
+        """Return when the canary that *run* waits for has come to an end, whichever.
+
+        Raises:
+            CanaryNeededError: The service stopped before.
+            LeaseLostError: Another service took the target over meanwhile.
+        """
+        if self._over:
+            raise stopped(error)
+        waits = about(run, Kind.RUN_DELAYED, message=str(error), canary=error.canary)
+        await self._tell(lease, run, waits, RunState.DELAYED)
+        try:
+            async with self._limited(None):
+                while not await self._engine.canaries.is_over(run, error):  # noqa: ASYNC110 - another service may know the end
+                    await asyncio.sleep(PAUSE.total_seconds())
+        except TimeoutError:
+            raise stopped(error) from None
+        await self._tell(lease, run, about(run, Kind.RUN_CONTINUED), RunState.REQUESTED)
 
     def end(self) -> None:
         """End every wait now, and let none begin: the service stops."""
@@ -61,14 +87,24 @@ class Delays:
             StartingError: The wait was over before.
         """
         try:
-            async with asyncio.timeout(target.start_wait.total_seconds()) as limit:
-                self._waits.add(limit)
-                try:
-                    return await look_until_started(self._engine, target)
-                finally:
-                    self._waits.discard(limit)
+            async with self._limited(target.start_wait.total_seconds()):
+                return await look_until_started(self._engine, target)
         except TimeoutError:
             raise StartingError(self._excuse(target), target=target.name) from None
+
+    @asynccontextmanager
+    async def _limited(self, patience: float | None) -> AsyncIterator[None]:
+        """Limit a wait to so many seconds, and to the life of the service.
+
+        Raises:
+            TimeoutError: The wait was over before the block.
+        """
+        async with asyncio.timeout(patience) as limit:
+            self._waits.add(limit)
+            try:
+                yield
+            finally:
+                self._waits.discard(limit)
 
     def _excuse(self, target: Target) -> str:
         if self._over:
@@ -86,6 +122,18 @@ class Delays:
             await targets.save(batch.connection, new)
             await runs.update(batch.connection, run, RunChange(state=state))
             await batch.append(event, *differences(old, new, target))
+
+    async def _tell(self, lease: Lease, run: Run, event: Draft, state: RunState) -> None:
+        """Put on record that *run* waits for another, or goes on."""
+        async with self._engine.log.writing() as batch:
+            await self._engine.leases.confirm(batch.connection, lease)
+            await runs.update(batch.connection, run.id, RunChange(state=state))
+            await batch.append(event)
+
+
+def stopped(error: CanaryPendingError) -> CanaryNeededError:
+    """Return the error of a run that waited for a canary when its service was stopped."""
+    return CanaryNeededError(f"{error} when the service was stopped", plan=error.plan)
 
 
 async def look_until_started(engine: Engine, target: Target) -> Observation:

@@ -36,12 +36,15 @@ AT_HAND = 256
 
 
 async def look_after_run(engine: Engine, visit: Visit, heads: Heads) -> Sight | None:
-    """Look at what a run has left at *heads*, under the lock that *visit* holds or takes again.
+    """Do as `look_under_lock`, unless the settings say that nobody looks at schemas."""
+    return None if engine.drift_every is None else await look_under_lock(engine, visit, heads)
+
+
+async def look_under_lock(engine: Engine, visit: Visit, heads: Heads) -> Sight | None:
+    """Look at a schema at *heads*, under the lock that *visit* holds or takes again.
 
     Whatever fails is told in what is returned, the end of the session included.
     """
-    if engine.drift_every is None:
-        return None
     try:
         session = await visit.session()
         seen = await engine.sights.look(session, heads, at=engine.clock())

@@ -21,6 +21,7 @@ from providers.errors import (
 from providers.types import Heads, Target
 from sync.errors import (
     ApprovalNeededError,
+    CanaryNeededError,
     ControlDatabaseError,
     LeaseLostError,
     MultipleHeadsError,
@@ -34,7 +35,8 @@ from sync.errors import (
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.journal import Doubt
-from sync.model import Order, Run, RunState, Status, Verb
+from sync.model import Run, RunState, Status, Verb, Wait
+from sync.orders import is_to_head
 from sync.settlement import Settlement
 from sync.status import Knowledge, Patience, postponed, standing
 from sync.store.runs import RunChange
@@ -113,6 +115,7 @@ def after_run(
         problem=told(end.error) if end.error else None,
         awaits=None,
         awaits_scripts=None,
+        awaits_for=None,
     )
     if end.error is None:
         state = replace(state, failures=0, retry_at=None, failed_scripts=None)
@@ -136,12 +139,8 @@ def awaiting(
     """
     if knowledge.graph is None or not is_to_head(run.order):
         return state
-    return replace(state, awaits=error.plan, awaits_scripts=knowledge.graph.digest)
-
-
-def is_to_head(order: Order) -> bool:
-    """Tell whether *order* is to apply whatever is pending."""
-    return order.verb is Verb.SYNC and order.to in ("head", "heads")
+    wait = Wait.CANARY if isinstance(error, CanaryNeededError) else Wait.APPROVAL
+    return replace(state, awaits=error.plan, awaits_scripts=knowledge.graph.digest, awaits_for=wait)
 
 
 def last_seen(old: TargetState, end: Ending) -> Heads | None:

@@ -1,4 +1,4 @@
-"""What every part of the engine works with, put together once by `sync.runtime`."""
+"""What every part of the engine works with, put together once by `sync.composition`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sync.canary import Canaries
 from sync.events.log import EventLog
 from sync.gate import Gate
 from sync.histories import Histories
@@ -33,6 +34,7 @@ class Engine:
     lints: Lints
     gate: Gate
     sights: Sights
+    canaries: Canaries
     patience: Patience
     heartbeat: timedelta  #: how often a lease is renewed during an act
     drift_every: timedelta | None  #: from one look at a schema to the next; None: never

@@ -16,6 +16,9 @@ RunError                       the run cannot go on
   TargetBusyError              a run that does something else is under way: wait for it
   ApprovalNeededError  .plan   its plan waits for an approval: have somebody read it
     PlanRejectedError          somebody rejected its plan: change the scripts
+    CanaryNeededError          no canary has tried its plan: wait for one, or approve the plan
+      CanaryFailedError        its plan came out different on the canary: read how, then approve
+  CanaryPendingError           another target tries its plan first: it waits for that
   OwnRequestError              who asks for a plan does not approve it: find somebody else
   UnknownTicketError           nothing of this ticket is in doubt: see the events of the run
   RunnerLostError              the runner ended without a word: its outcome is unknown
@@ -107,6 +110,23 @@ class ApprovalNeededError(RunError):
 
 class PlanRejectedError(ApprovalNeededError):
     """Somebody rejected this very plan; nothing was done."""
+
+
+class CanaryNeededError(ApprovalNeededError):
+    """No canary has tried this very plan, and none is under way here; nothing was done."""
+
+
+class CanaryFailedError(CanaryNeededError):
+    """A canary's scripts left another schema than this very plan does; nothing was done."""
+
+
+class CanaryPendingError(RunError):
+    """Another target may try the plan first; the run goes on when that has ended."""
+
+    def __init__(self, message: str, *, plan: str, canary: str) -> None:
+        super().__init__(message)
+        self.plan = plan
+        self.canary = canary
 
 
 class OwnRequestError(RunError):

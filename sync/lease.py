@@ -128,6 +128,13 @@ class Leases:
         assert row is not None  # noqa: S101 - it was just put there, by us or another
         return row
 
+    async def is_held(self, connection: AsyncConnection, target: str, run: str) -> bool:
+        """Tell whether some service holds *target* for the run of id *run* at this moment."""
+        wanted = select(leases.c.expires_at, self._store.now().label("now"))
+        held = wanted.where(leases.c.target == target, leases.c.run == run)
+        row = (await connection.execute(held)).one_or_none()
+        return row is not None and row.expires_at > row.now
+
     async def abandon_all(self) -> None:
         """Free every target, whoever holds it.
 

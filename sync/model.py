@@ -50,7 +50,7 @@ class TargetStatus:
     checked_at: datetime | None = None
     last_run: str | None = None  #: id of the newest run
     hold: Hold | None = None
-    awaits: str | None = None  #: digest of the plan that waits for an approval, or was rejected
+    awaits: str | None = None  #: digest of the plan that waits, for an approval or a canary
     problem: str | None = None  #: one line: why it could not be checked or brought to head
     edited: tuple[str, ...] = ()  #: applied revisions whose file is another one now
     drift: tuple[str, ...] = ()  #: how its schema differs from what was recorded, in words
@@ -188,6 +188,37 @@ class Proposal:
     at: datetime
 
 
+class CanaryState(StrEnum):
+    """What is known of the target that tries a plan for all others."""
+
+    CHOSEN = "chosen"  #: its run is under way, or nobody has compared yet what it left
+    PASSED = "passed"  #: its scripts left the schema that the plan gives on a shadow
+    FAILED = "failed"  #: they left another one
+    MISSING = "missing"  #: no target could be it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """The target that runs a plan's scripts before the plan is replayed anywhere."""
+
+    plan: str  #: digest
+    state: CanaryState
+    at: datetime  #: since when it is so
+    target: str | None = None  #: None where it is missing
+    run: str | None = None  #: the same
+    after: Heads | None = None  #: where the plan ends; None where it is missing
+    expected: str | None = None  #: the shadow's fingerprint there; the same
+    difference: tuple[str, ...] = ()  #: how its schema differs, in words, where it failed
+    reason: str | None = None  #: one line: why it is missing
+
+
+class Wait(StrEnum):
+    """What a target's plan waits for, where its next move is a person's."""
+
+    APPROVAL = "approval"
+    CANARY = "canary"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRecord:
     """What is known of a plan besides its steps."""
@@ -202,6 +233,7 @@ class PlanRecord:
     state: PlanState
     decision: Decision | None = None  #: the last one
     proposals: tuple[Proposal, ...] = ()  #: by target and actor
+    canary: Canary | None = None  #: None: nobody has asked for one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ class Rollouts:
     def __init__(self, engine: Engine, runs: Runs) -> None:
         self._engine = engine
         self._runs = runs
+        self._elections = engine.canaries.elections
 
     async def start(
         self, order: Order, chosen: Sequence[Target], *, actor: str, objection: Objection
@@ -30,6 +31,7 @@ class Rollouts:
         A target with a run under way contributes that run where it does the same thing.
         """
         rollout = await self._begun(order, actor)
+        self._elections.expect(rollout.id, [target.name for target in chosen])
         asked = (self._run(rollout, target, objection) for target in chosen)
         found = await asyncio.gather(*asked)
         return replace(
@@ -48,6 +50,7 @@ class Rollouts:
         if refused := refusal(target, order, (await self.states()).get(target.name)):
             raise refused
         rollout = await self._begun(order, actor)
+        self._elections.expect(rollout.id, [target.name])
         run = await self._requested(rollout, target, refusal)
         if run.order.verb is not order.verb:
             raise busy(run)
@@ -80,14 +83,19 @@ class Rollouts:
 
     async def _requested(self, rollout: Rollout, target: Target, objection: Objection) -> Run:
         """Return the run that was started, or the one that is under way."""
-        run = await self._runs.request(
-            target,
-            rollout.order,
-            rollout=rollout.id,
-            actor=rollout.actor,
-            objection=objection,
-        )
+        try:
+            run = await self._runs.request(
+                target,
+                rollout.order,
+                rollout=rollout.id,
+                actor=rollout.actor,
+                objection=objection,
+            )
+        except BaseException:
+            self._elections.dismiss(rollout.id, target.name)
+            raise
         if run.rollout != rollout.id:
+            self._elections.dismiss(rollout.id, target.name)
             await self._skip(rollout, target, busy(run))
         return run
 

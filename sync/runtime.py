@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
 
 from providers.types import Target
 from sync.approval import Approvals
 from sync.by_hand import release_by_hand, settle_by_hand
 from sync.checks import Checks
+from sync.composition import acting, now, reading
 from sync.drifts import Drifts
 from sync.edits import Edit, Edits
 from sync.engine import Engine
 from sync.events.chain import Draft, Event
 from sync.events.kinds import Kind
-from sync.events.log import EventLog
 from sync.fleet import Fleet
-from sync.gate import Gate
-from sync.histories import Histories, RecordedHistories
 from sync.history import Graph
-from sync.lease import Leases
-from sync.lints import Lints, RecordedLints
 from sync.model import (
     EventQuery,
     Order,
@@ -39,25 +33,16 @@ from sync.model import (
     Token,
     Verdict,
 )
-from sync.plan.compiler import Compiler
-from sync.plan.processes import Runners
-from sync.plans import Plans, RecordedPlans
-from sync.pool import Providers
 from sync.preview import Previews
 from sync.private import write_private
 from sync.rollout import Rollouts, refusal
 from sync.run import Runs
 from sync.settings import Settings
-from sync.sights import Sights
-from sync.status import Patience
 from sync.store import rollouts, runs, statements, tokens
 from sync.store.backends import control_file
 from sync.store.engine import Store
 from sync.store.filelock import Holder, hold
 from sync.sweep import Sweep
-
-#: The lease is renewed this many times before it would run out.
-BEATS = 3
 
 
 class Runtime:
@@ -304,92 +289,6 @@ class Runtime:
     async def record_service(self, kind: Kind, **facts: str) -> None:
         """Put on record that the service started or stopped."""
         await self._engine.log.record(Draft(kind=kind, actor="service", data=facts))
-
-
-@asynccontextmanager
-async def acting(settings: Settings, store: Store) -> AsyncIterator[Engine]:
-    """Put the parts together around a control database that may be written."""
-    log = EventLog(store, clock=now, new_id=new_id)
-    runners = runners_for(settings)
-    histories = RecordedHistories(
-        settings.histories, runners=runners, store=store, log=log, clock=now
-    )
-    lints = RecordedLints(histories, store)
-
-    def plans(compiler: Compiler) -> Plans:
-        return RecordedPlans(compiler, histories, lints, store, log=log, clock=now)
-
-    async with engine_of(settings, log, runners, histories, lints=lints, plans=plans) as engine:
-        yield engine
-
-
-@asynccontextmanager
-async def reading(settings: Settings, store: Store) -> AsyncIterator[Engine]:
-    """Put the parts together around a control database that is only read."""
-    log = EventLog(store, clock=now, new_id=new_id)
-    runners = runners_for(settings)
-    histories = Histories(settings.histories, runners=runners, store=store)
-    lints = Lints(histories, store)
-
-    def plans(compiler: Compiler) -> Plans:
-        return Plans(compiler, histories, lints, store)
-
-    async with engine_of(settings, log, runners, histories, lints=lints, plans=plans) as engine:
-        yield engine
-
-
-@asynccontextmanager
-async def engine_of(
-    settings: Settings,
-    log: EventLog,
-    runners: Runners,
-    histories: Histories,
-    *,
-    lints: Lints,
-    plans: Callable[[Compiler], Plans],
-) -> AsyncIterator[Engine]:
-    """Put the parts together, and close the providers after the block."""
-    schedule, lease = settings.schedule, settings.control.lease
-    providers = Providers(warm=schedule.warm, warm_for=schedule.warm_for)
-    try:
-        yield Engine(
-            store=log.store,
-            log=log,
-            leases=Leases(log.store, holder=holder_name(), ttl=lease),
-            providers=providers,
-            histories=histories,
-            runners=runners,
-            plans=plans(Compiler(runners, providers)),
-            lints=lints,
-            gate=Gate(log.store, four_eyes=settings.approval.four_eyes),
-            sights=Sights(log.store),
-            patience=Patience(schedule.retry_min, schedule.retry_max),
-            heartbeat=lease / BEATS,
-            drift_every=schedule.drift_every,
-            clock=now,
-        )
-    finally:
-        await providers.aclose()
-
-
-def runners_for(settings: Settings) -> Runners:
-    """Return the door to the histories, with what must never come out of it."""
-    return Runners(timeout=settings.schedule.script_timeout, secrets=settings.secrets())
-
-
-def now() -> datetime:
-    """Return the time, aware and in UTC."""
-    return datetime.now(UTC)
-
-
-def new_id() -> str:
-    """Return an id that was never given before."""
-    return uuid4().hex
-
-
-def holder_name() -> str:
-    """Return a name that no other service has."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
 
 
 def token_created(name: str, role: Role, actor: str) -> Draft:

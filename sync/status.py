@@ -12,7 +12,7 @@ from sync.events.chain import JSON, Draft
 from sync.events.kinds import Kind
 from sync.fingerprints import Sight
 from sync.history import Graph, behind, several_heads, strangers
-from sync.model import Status, TargetStatus
+from sync.model import Status, TargetStatus, Wait
 from sync.store.targets import TargetState
 
 #: Of a target in these nobody can tell now where it stands.
@@ -72,7 +72,7 @@ def noticed(
     if seen.heads is None:
         return postponed(unseen(old, seen), seen.at, patience)
     if old.heads != seen.heads:  # the plan that it waits for begins elsewhere
-        old = replace(old, awaits=None, awaits_scripts=None)
+        old = replace(old, awaits=None, awaits_scripts=None, awaits_for=None)
     return replace(
         old,
         status=standing(seen.heads, knowledge),
@@ -110,8 +110,14 @@ def trouble(old: TargetState, seen: Observation, knowledge: Knowledge) -> str | 
 
 
 def waits(state: TargetState, graph: Graph) -> bool:
-    """Tell whether the plan from here is known, and nobody has approved it."""
+    """Tell whether the plan from here is known, and waits for somebody."""
     return state.awaits is not None and state.awaits_scripts == graph.digest
+
+
+def awaited(target: Target, state: TargetState) -> str | None:
+    """Return the digest of the plan that waits; under another policy it waits no more."""
+    is_asked = target.policy is Policy.APPROVE or state.awaits_for is Wait.CANARY
+    return state.awaits if is_asked else None
 
 
 def postponed(state: TargetState, now: datetime, patience: Patience) -> TargetState:
@@ -188,11 +194,11 @@ def may_touch(target: Target, state: TargetState | None, now: datetime) -> bool:
 def may_apply(target: Target, state: TargetState, graph: Graph) -> bool:
     """Tell whether the clock may turn to what is pending: it neither undoes nor hammers.
 
-    Where a plan needs an approval, its run only proposes it, once.
+    Where a plan waits for an approval or a canary, its run only proposes it, once.
     """
     return (
         target.policy in (Policy.APPLY, Policy.APPROVE)
-        and not (target.policy is Policy.APPROVE and waits(state, graph))
+        and not (awaited(target, state) and waits(state, graph))
         and state.status is Status.BEHIND
         and state.hold is None
         and state.failed_scripts != graph.digest
@@ -221,7 +227,7 @@ def view(
         checked_at=known.checked_at,
         last_run=last_run,
         hold=known.hold,
-        awaits=known.awaits if target.policy is Policy.APPROVE else None,
+        awaits=awaited(target, known),
         problem=known.problem,
         retry_at=known.retry_at,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 
 from providers.errors import UnknownDialectError
 from providers.types import Target
+from sync.canary_ends import let_go
 from sync.checks import Checks
 from sync.edits import Edits
 from sync.engine import Engine
@@ -50,6 +51,7 @@ class Sweep:
         """
         await self._targets.refresh_due()
         await self._recover()
+        await let_go(self._engine, self._without_canary())
         chosen = await self._due()
         await self._checks.check(chosen)
         await self._edits.note(target.history for target in self._targets.values())
@@ -62,6 +64,12 @@ class Sweep:
         if not behind:
             return None
         return await self._rollouts.start(order, behind, actor="clock", objection=objection)
+
+    def _without_canary(self) -> Iterator[str]:
+        """Yield the targets of the histories that ask for no canary."""
+        for target in self._targets.values():
+            if not self._engine.histories[target.history].canary:
+                yield target.name
 
     async def _due(self) -> list[Target]:
         """Return the targets to look at now."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
 
 from providers.base import Session
-from providers.types import Target
+from providers.errors import StampConflictError
+from providers.types import Heads, Target
 from sync.pool import Providers
+
+T = TypeVar("T")
 
 
 class Visit:
@@ -32,6 +36,19 @@ class Visit:
                 self._stack = stack.pop_all()
             self._session = session
         return self._session
+
+    async def away(self, heads: Heads, work: Awaitable[T]) -> T:
+        """Await *work* while others may work on the target, which stands at *heads*.
+
+        Raises:
+            StampConflictError: Somebody did.
+        """
+        await self.leave()
+        result = await work
+        found = await (await self.session()).heads()
+        if found != heads:
+            raise StampConflictError(target=self._target.name, expected=heads, found=found)
+        return result
 
     async def leave(self) -> None:
         """Give lock and session back, so that somebody else can work there.

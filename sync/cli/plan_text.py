@@ -9,7 +9,7 @@ from sync.cli.findings import findings_lines
 from sync.cli.table import Column, Table
 from sync.cli.words import NOTHING, count, heads_text, instant, joined, named, one_line, or_nothing
 from sync.gate import short
-from sync.model import PlanRecord, PlanState
+from sync.model import Canary, CanaryState, PlanRecord, PlanState
 from sync.plan.model import Preview, Step, StepClass
 from sync.plan.script import UNKNOWN, sql_text
 
@@ -35,6 +35,8 @@ def _lines(details: PlanDetails, files: Mapping[str, str]) -> Iterator[str]:
         f"{plan.history}, {plan.dialect}: {heads_text(plan.before)} -> {heads_text(plan.after)}, "
         f"{count(len(plan.steps), 'step')}, {state_text(details.record)}"
     )
+    if details.record.canary is not None:
+        yield f"canary: {canary_text(details.record.canary)}"
     for place, step in enumerate(plan.steps, start=1):
         yield f"{place}. {step.revision}  {step.kind}  {_amount(step, files)}"
         yield from (f"   {step.kind}: {reason}" for reason in step.why)
@@ -77,6 +79,24 @@ def state_text(record: PlanRecord) -> str:
     if record.proposals:
         return f"proposed for {joined(sorted({each.target for each in record.proposals}))}"
     return "nobody has asked for an approval"
+
+
+def canary_text(canary: Canary) -> str:
+    """Return what is known of the target that tries a plan for all others."""
+    match canary.state:
+        case CanaryState.CHOSEN:
+            return f"{canary.target}, since {instant(canary.at)}; the others wait for it"
+        case CanaryState.PASSED:
+            return f"passed on {canary.target}, {instant(canary.at)}"
+        case CanaryState.FAILED:
+            return f"failed on {canary.target}, {instant(canary.at)}: {told(canary)}"
+        case CanaryState.MISSING:
+            return one_line(f"missing: {canary.reason}")
+
+
+def told(canary: Canary) -> str:
+    """Return on one line how the schema of a canary differs from the shadow's."""
+    return "; ".join(canary.difference) or "nothing is kept to compare it with"
 
 
 def plans_table(records: Sequence[PlanRecord]) -> Table:

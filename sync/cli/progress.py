@@ -21,16 +21,17 @@ class Progress:
     total: int | None = None  #: steps; None until the plan is known
     done: int = 0
     doing: str | None = None  #: revision of the step that runs now
-    is_delayed: bool = False  #: the target is starting, and the run waits for it
+    delay: str | None = None  #: what the run waits for, before anything is done
 
 
 def advance(progress: Progress, event: Event) -> Progress:
     """Return *progress* after *event* of the same run."""
     match event.kind:
         case Kind.RUN_DELAYED:
-            return replace(progress, is_delayed=True)
+            canary = event.data.get("canary")
+            return replace(progress, delay=f"canary {canary}" if canary else "starting")
         case Kind.RUN_CONTINUED:
-            return replace(progress, is_delayed=False)
+            return replace(progress, delay=None)
         case Kind.RUN_STARTED:
             steps = event.data.get("steps")
             return replace(progress, total=len(steps) if isinstance(steps, list) else 0)
@@ -44,8 +45,8 @@ def advance(progress: Progress, event: Event) -> Progress:
 
 def activity(progress: Progress) -> str:
     """Return the word that stands beside a bar."""
-    if progress.is_delayed:
-        return "starting"
+    if progress.delay is not None:
+        return progress.delay
     return progress.doing or ("waiting" if progress.total is None else "")
 
 

@@ -47,6 +47,7 @@ _ENDINGS = {
     "interrupted": "red",
     "unreachable": "red",
     "lost": "red",
+    "passed": "green",
     "skipped": "yellow",
     "proposed": "yellow",
     "approved": "green",

@@ -26,6 +26,12 @@ class Kind(StrEnum):
 
     TARGET_FOUND = "target.found"  #: a pattern of tenants has one more
     TARGET_VANISHED = "target.vanished"  #: it is no tenant of its pattern any more
+
+    CANARY_CHOSEN = "canary.chosen"  #: a target runs a plan's scripts before others replay it
+    CANARY_PASSED = "canary.passed"  #: they left the schema that the plan gives on a shadow
+    CANARY_FAILED = "canary.failed"  #: they left another one
+    CANARY_RELEASED = "canary.released"  #: it came to no end that proves anything
+
     TARGET_CHANGED = "target.changed"  #: heads moved, and no run of ours moved them
     TARGET_DRIFTED = "target.drifted"  #: its schema is not the one that was recorded
     TARGET_RESTORED = "target.restored"  #: it is again

@@ -26,6 +26,7 @@ from sync.settings.model import (
 )
 from sync.settings.places import version_table_of
 from sync.settings.secrets import find_secrets
+from sync.settings.shadow import NONE, Shadow
 from sync.settings.sources import Document, Key, Mistake, find_file, read_document
 from sync.settings.targets import TargetKeys, TargetTable
 from sync.settings.tenants import Over, Tenants, TenantsTable
@@ -72,6 +73,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str], cwd: Path) -> S
         *_same_names(document),
         *_same_databases(targets),
         *_shared_version_tables(tenants),
+        *_bad_canaries(targets, tenants, histories),
     )
     if mistakes or control is None or schedule is None or api is None or approval is None:
         raise ConfigError(_report(file, document, mistakes))
@@ -209,6 +211,23 @@ def _shared_version_tables(tenants: Mapping[Key, Tenants]) -> Iterator[Mistake]:
                 f"{quote(pattern.model.history)} says version_table_schema = {quote(within)}; "
                 "take that out",
             )
+
+
+def _bad_canaries(
+    targets: Mapping[Key, Target],
+    tenants: Mapping[Key, Tenants],
+    histories: Mapping[Key, HistoryTable],
+) -> Iterator[Mistake]:
+    found = {pattern.model.history for pattern in tenants.values()}  # their names nobody knows yet
+    for key, history in histories.items():
+        followers = {each.name for each in targets.values() if each.history == history.name}
+        name = history.canary
+        if isinstance(name, str) and name not in followers and history.name not in found:
+            hint = suggest(name, followers) or "; write true for the first target that can be it"
+            text = f"no target {quote(name)} follows this history{hint}"
+            yield Mistake((*key, "canary"), text)
+        if name and history.shadow == Shadow(NONE):
+            yield Mistake((*key, "canary"), 'needs shadows to compare with, and shadow is "none"')
 
 
 def _targets(

@@ -21,6 +21,7 @@ from sync.settings.targets import TARGET
 from sync.settings.tenants import Tenants
 from sync.settings.values import (
     AnyPath,
+    CanaryName,
     ControlUrl,
     Count,
     Cron,
@@ -198,6 +199,13 @@ class HistoryTable(Section):
         "kinds of skips, each of which is an error then. See "
         "[Alembic on Databricks](databricks.md#kinds-of-skips).",
     )
+    canary: CanaryName = Field(
+        default=False,
+        description="`true`, or the name of a target: before a plan is replayed anywhere for the "
+        "first time, this target, or the first that can, runs its scripts; the others follow when "
+        "the schema is the one that the plan gives on a shadow. See "
+        "[canaries](../how-to/canaries.md).",
+    )
     lint: Levels = Field(
         default_factory=dict,
         description="What becomes of what a rule finds in a plan: `off`, `warn` or `refuse`, by "
@@ -223,6 +231,7 @@ class History:
     version_table_schema: str | None = None
     shadow: Shadow = field(default_factory=Shadow)
     refuse_skips: frozenset[str] = frozenset()  #: kinds of skips that are errors
+    canary: bool | str = False  #: the target that it shall be; True: the first that can
     lint: Mapping[str, Level] = field(default_factory=lambda: MappingProxyType({}))
 
 

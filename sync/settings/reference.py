@@ -84,7 +84,8 @@ def _value(annotation: Any) -> str:  # noqa: ANN401 - an annotation may be any o
     if origin is Literal:
         return " or ".join(f'`"{choice}"`' for choice in get_args(annotation))
     if origin is UnionType or type(None) in get_args(annotation):
-        return _value(next(part for part in get_args(annotation) if part is not type(None)))
+        parts = (part for part in get_args(annotation) if part is not type(None))
+        return " or ".join(map(_value, parts))
     return _WORDS.get(origin or annotation) or _value(get_args(annotation)[0])
 
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, SecretStr, ValidationInfo
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -132,6 +132,12 @@ def _absolute(value: Path, info: ValidationInfo) -> Path:
     return around.folder / value if around else value
 
 
+def _canary(value: object) -> object:
+    if not isinstance(value, bool | str):
+        raise ValueError("must be true, false or the name of a target")  # noqa: TRY004 - pydantic collects ValueError only
+    return _name(value) if isinstance(value, str) else value
+
+
 def _file(value: Path) -> Path:
     if not value.is_file():
         raise ValueError(f"there is no file {value}")
@@ -205,6 +211,7 @@ PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Count = Annotated[int, BeforeValidator(_count)]
 Name = Annotated[str, AfterValidator(_name)]
 Like = Annotated[str, AfterValidator(_like)]
+CanaryName = Annotated[bool | str, PlainValidator(_canary)]
 AnyPath = Annotated[Path, AfterValidator(_absolute)]
 FilePath = Annotated[Path, AfterValidator(_absolute), AfterValidator(_file)]
 Executable = Annotated[Path, AfterValidator(_absolute), AfterValidator(_executable)]

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sync.model import PlanQuery, PlanRecord, PlanState
 from sync.plan.canonical import plan_from_text, plan_to_text
 from sync.plan.model import Compilation, Plan
-from sync.store import approvals, statements
+from sync.store import approvals, canaries, statements
 from sync.store.tables import compilations, decisions, plans, proposals
 from sync.store.text import canonical
 from sync.store.upsert import insert_absent, insert_or_replace
@@ -93,6 +93,7 @@ async def _records(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> tup
     digests = [row.digest for row in rows]
     said = await approvals.decisions_on(connection, digests)
     asked = await approvals.proposals_of(connection, digests)
+    tried = await canaries.of_plans(connection, digests)
     found = []
     for row in rows:
         plan, decision = plan_from_text(row.body), said.get(row.digest)
@@ -110,6 +111,7 @@ async def _records(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> tup
                 state=decision.state if decision else undecided,
                 decision=decision,
                 proposals=proposed,
+                canary=tried.get(row.digest),
             )
         )
     return tuple(found)

@@ -285,6 +285,26 @@ _TENANTS = (
 )
 
 
+_CANARIES = (
+    """
+    CREATE TABLE canaries (
+        plan {text} PRIMARY KEY REFERENCES plans (digest),
+        state {text} NOT NULL,
+        target {text},
+        run {text},
+        after {text},
+        expected {text},
+        difference {text} NOT NULL,
+        reason {text},
+        at {text} NOT NULL
+    )
+    """,
+    "CREATE INDEX canaries_target ON canaries (target, state)",
+    "CREATE INDEX canaries_expected ON canaries (expected)",
+    "ALTER TABLE targets ADD COLUMN awaits_for {text}",
+)
+
+
 def _filled(dialect: str, tables: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sql.format(text=_TEXT[dialect]) for sql in tables)
 
@@ -307,6 +327,7 @@ MIGRATIONS: tuple[Mapping[str, tuple[str, ...]], ...] = (
     _both(_APPROVALS),
     _both(_FINGERPRINTS),
     _both(_TENANTS),
+    _both(_CANARIES),
 )
 
 #: The version that this code reads and writes.

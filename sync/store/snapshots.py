@@ -9,7 +9,7 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Snapshot
-from sync.store.tables import fingerprints, snapshots
+from sync.store.tables import canaries, fingerprints, snapshots
 from sync.store.text import canonical
 from sync.store.upsert import insert_absent
 
@@ -34,9 +34,10 @@ async def find(connection: AsyncConnection, fingerprint: str) -> Snapshot | None
 
 
 async def drop_unused(connection: AsyncConnection, candidates: Collection[str]) -> None:
-    """Drop those of *candidates* that are the fingerprint of no target any more."""
+    """Drop those of *candidates* that are the fingerprint of no target or canary any more."""
     if not candidates:
         return
     digest = snapshots.c.fingerprint
     used = exists().where(or_(fingerprints.c.recorded == digest, fingerprints.c.live == digest))
-    await connection.execute(snapshots.delete().where(digest.in_(candidates), ~used))
+    expected = exists().where(canaries.c.expected == digest)
+    await connection.execute(snapshots.delete().where(digest.in_(candidates), ~used, ~expected))

@@ -153,6 +153,7 @@ targets = Table(
     Column("major", Text),
     Column("awaits", Text),
     Column("awaits_scripts", Text),
+    Column("awaits_for", Text),
 )
 
 #: One row for each target that was ever leased; nobody holds it where holder is NULL.
@@ -260,6 +261,21 @@ proposals = Table(
     Column("target", Text, primary_key=True),
     Column("actor", Text, primary_key=True),
     Column("run", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+#: Which target tries a plan for all others; one row for each plan that somebody asked for it.
+canaries = Table(
+    "canaries",
+    metadata,
+    Column("plan", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("target", Text),
+    Column("run", Text),
+    Column("after", HeadSet),
+    Column("expected", Text),
+    Column("difference", Text, nullable=False),
+    Column("reason", Text),
     Column("at", Moment, nullable=False),
 )
 

@@ -11,7 +11,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Heads
-from sync.model import Hold, Status
+from sync.model import Hold, Status, Wait
 from sync.store.tables import targets
 from sync.store.upsert import insert_or_replace
 
@@ -31,6 +31,7 @@ class TargetState:
     retry_at: datetime | None = None  #: the clock leaves it alone until then
     major: str | None = None  #: of its server, as `Session.server_major` tells; None: never read
     awaits: str | None = None  #: digest of the plan that needs an approval, or was rejected
+    awaits_for: Wait | None = None  #: what that plan waits for; None with *awaits*
     awaits_scripts: str | None = None  #: digest of the graph at which that plan was made
 
 
@@ -60,6 +61,7 @@ def _row(state: TargetState) -> dict[str, object]:
         "major": state.major,
         "awaits": state.awaits,
         "awaits_scripts": state.awaits_scripts,
+        "awaits_for": state.awaits_for,
     }
 
 
@@ -101,6 +103,12 @@ async def awaiting(connection: AsyncConnection, plan: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+async def waiting_for(connection: AsyncConnection, wait: Wait) -> tuple[str, ...]:
+    """Return the names of the targets whose plan waits for that."""
+    found = await connection.scalars(select(targets.c.target).where(targets.c.awaits_for == wait))
+    return tuple(found)
+
+
 async def all(  # noqa: A001 - it is called as targets.all(...)
     connection: AsyncConnection,
 ) -> tuple[TargetState, ...]:
@@ -124,4 +132,5 @@ def _state(row: Row[Any]) -> TargetState:
         major=row.major,
         awaits=row.awaits,
         awaits_scripts=row.awaits_scripts,
+        awaits_for=Wait(row.awaits_for) if row.awaits_for else None,
     )

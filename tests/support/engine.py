@@ -13,9 +13,10 @@ import asyncpg
 import pytest
 
 from providers.types import Heads
+from sync.composition import acting
 from sync.events.chain import Event
 from sync.model import EventQuery, Order, Run, Selection, TargetStatus, Verb
-from sync.runtime import Runtime, acting
+from sync.runtime import Runtime
 from sync.settings import Settings, load_settings
 from sync.store.engine import Store
 from tests.support.control import sqlite_url

@@ -11,13 +11,14 @@ from itertools import count
 
 from providers.postgres.embedded import binaries_of
 from providers.types import BASE, Heads
+from sync.composition import runners_for
 from sync.events.chain import Event
 from sync.model import Order, Run, RunState, Verb
 from sync.plan.compiler import Compiler
 from sync.plan.model import Plan, Step, StepClass
 from sync.plan.route import Route
 from sync.pool import Providers
-from sync.runtime import Runtime, runners_for
+from sync.runtime import Runtime
 from sync.settings import Settings
 from tests.support.engine import events, ordered_one, query, settings_for, status
 from tests.support.histories import Scripts
