@@ -23,6 +23,7 @@ class Question:
     statements: int = _count(50, "statements of a round, each way")
     sessions: int = _count(50, "sessions open at a time")
     schemas: int = _count(20, "Databricks targets that run")
+    crowd: int = _count(100, "Databricks targets that run, a session for each of many at a time")
     repeats: int = _count(3, "times that all of them run, each in a new process")
 
     @property

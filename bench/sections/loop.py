@@ -22,9 +22,17 @@ from sync.settings import load_settings
 
 _TICK = 0.005  # seconds
 _IDLE = 2.0  # seconds
-#: How steps are run -> where plans are compiled.
-_WAYS = {"replayed": "auto", "live": "none"}
 _LIMIT = Limit(Bound.UNDER, 50)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How many targets run, and how."""
+
+    name: str
+    targets: int
+    shadow: str  #: where plans are compiled
+    tables: tuple[str, ...] = ()  #: of the settings; empty: as many at a time as by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,22 +47,30 @@ class Found:
 
 async def measure(question: Question, new_schemas: Callable[[int], Sequence[str]]) -> Findings:
     """Bring new targets to head, in a new process each time, and watch its event loop."""
-    found: dict[str, list[Found]] = {way: [] for way in _WAYS}
+    found: dict[Way, list[Found]] = {way: [] for way in _ways(question)}
     for _ in range(question.repeats):
-        for way, shadow in _WAYS.items():
-            with configured(new_schemas(question.schemas), shadow=shadow) as config:
-                found[way].append(await apart(_watch_runs, config))
+        for way, several in found.items():
+            urls = new_schemas(way.targets)
+            with configured(urls, *way.tables, shadow=way.shadow) as config:
+                several.append(await apart(_watch_runs, config))
     return Findings(
-        title=f"loop: its lag while {question.schemas} Databricks targets go from base to head, "
-        f"as many at a time as by default; {question.repeats} x",
-        lines=tuple(line for way in _WAYS for line in _lines(way, found[way])),
-        rows=tuple(_row(question, way, found[way]) for way in _WAYS),
+        title=f"loop: its lag while Databricks targets go from base to head; {question.repeats} x",
+        lines=tuple(line for way, several in found.items() for line in _lines(way.name, several)),
+        rows=tuple(_row(way, several) for way, several in found.items()),
     )
 
 
-def _row(question: Question, way: str, found: Sequence[Found]) -> Row:
+def _ways(question: Question) -> Iterator[Way]:
+    many = f"schedule = {{ concurrency = {question.sessions}, runs = {question.sessions} }}"
+    yield Way(name="replayed", targets=question.schemas, shadow="auto")
+    yield Way(name="live", targets=question.schemas, shadow="none")
+    name = f"replayed, {question.sessions} at a time"
+    yield Way(name=name, targets=question.crowd, shadow="auto", tables=(many,))
+
+
+def _row(way: Way, found: Sequence[Found]) -> Row:
     p99 = statistics.median(in_milliseconds(each.busy).p99 for each in found)
-    work = f"lag of the event loop, {question.schemas} Databricks targets, {way}: p99"
+    work = f"lag of the event loop, {way.targets} Databricks targets, {way.name}: p99"
     return Row(work=work, figure=p99, unit="ms", digits=1, limit=_LIMIT)
 
 
@@ -67,7 +83,7 @@ def _lines(way: str, found: Sequence[Found]) -> Iterator[str]:
 def _line(name: str, lags: Sequence[float]) -> str:
     came = in_milliseconds(lags)
     return (
-        f"{name:<14}{came.median:6.1f} ms  median, p99 {came.p99:.1f}, most {came.most:.1f} "
+        f"{name:<24}{came.median:6.1f} ms  median, p99 {came.p99:.1f}, most {came.most:.1f} "
         f"({len(lags)} ticks)"
     )
 
