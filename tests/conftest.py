@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 
 from tests.support.postgres import database, databases, postgres
@@ -13,3 +14,8 @@ __all__ = ["database", "databases", "postgres", "pytest_terminal_summary"]
 # tests start must be able to hear it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# They tell every request and every byte; a failure is not found among that.
+CHATTY = ("databricks", "thrift", "urllib3")
+for name in CHATTY:
+    logging.getLogger(name).setLevel(logging.WARNING)

@@ -246,7 +246,7 @@ def _initialise(workshop: Workshop, password: str) -> None:
         "initdb",
         *("--pgdata", str(workshop.data), "--username=postgres", f"--pwfile={secret}"),
         *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
-        *("--no-sync", "--no-clean", "--no-instructions"),
+        *("--no-sync", "--no-clean"),
     ) as process:
         while process.poll() is None:
             workshop.check_time()

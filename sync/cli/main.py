@@ -29,6 +29,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one command and return its exit code; whatever fails is a line on stderr."""
     try:
         code = app(args=list(arguments), prog_name="levelhead", standalone_mode=False)
+        _tell_interrupt(code)
         sys.stdout.flush()
     except BrokenPipeError:
         return _reader_left()
@@ -38,6 +39,12 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         lines, code = describe(error)
         sys.stderr.writelines(f"levelhead: {line}\n" for line in lines)
     return int(code or 0)
+
+
+def _tell_interrupt(code: int | None) -> None:
+    """Say what typer does not: it makes an exit code of Ctrl-C, without a word."""
+    if code == INTERRUPTED:
+        sys.stderr.write("levelhead: interrupted\n")
 
 
 def describe(error: BaseException) -> tuple[Sequence[str], int]:

@@ -65,11 +65,9 @@ def lost(said: Mapping[str, Any], target: str) -> LevelheadError:
     )
 
 
-def denied(said: Mapping[str, Any], target: str) -> LevelheadError:
+def denied(_: Mapping[str, Any], target: str) -> LevelheadError:
     """The database no longer takes the runner's credentials; nothing was sent."""
-    return AccessDeniedError(
-        f"the credentials are not taken any more ({said['error']}); renew them", target=target
-    )
+    return AccessDeniedError("the credentials are not taken any more; renew them", target=target)
 
 
 def busy(said: Mapping[str, Any], target: str) -> LevelheadError:

@@ -119,6 +119,21 @@ async def answer(url: str, query: str) -> object:
         await connection.close()
 
 
+def old_binaries(directory: Path) -> Path:
+    """Write programs in *directory* that are those of this machine, but for later options."""
+    directory.chmod(0o755)
+    for name in ("initdb", "postgres"):
+        program = directory / name
+        program.write_text(
+            "#!/bin/sh\n"
+            'case "$*" in *--no-instructions*|*--locale-provider*) '
+            'echo "initdb: error: unrecognized option"; exit 1;; esac\n'
+            f'exec {BINARIES[0] / name} "$@"\n'
+        )
+        program.chmod(0o755)
+    return directory
+
+
 @pytest.mark.parametrize("binaries", BINARIES, ids=str)
 async def test_starts_answers_and_leaves_nothing(binaries: Path, scratch: Path) -> None:
     """A server of any binaries answers under its version, and is gone after the block."""
@@ -130,6 +145,13 @@ async def test_starts_answers_and_leaves_nothing(binaries: Path, scratch: Path) 
     assert encoding == "UTF8"
     assert not is_alive(pid)
     assert left_in(scratch) == []
+
+
+async def test_an_initdb_that_knows_no_newer_options(scratch: Path) -> None:
+    """The options of initdb are those that Postgres 13 has: it refuses what came later."""
+    (scratch / "old").mkdir()
+    async with throwaway_postgres(binaries=old_binaries(scratch / "old")) as server:
+        assert await answer(server.url("postgres"), "SELECT 1") == 1
 
 
 async def test_ends_with_a_failing_block(scratch: Path) -> None:

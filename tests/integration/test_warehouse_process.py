@@ -200,20 +200,3 @@ def test_a_warehouse_process_starts_anywhere(
 def _lives(pid: int) -> bool:
     status = Path(f"/proc/{pid}/stat")
     return status.exists() and ") Z " not in status.read_text()
-
-
-def test_the_program_says_where_it_listens_and_ends_when_told() -> None:
-    """Run by hand, it makes a token up and shows it; SIGTERM ends it in good order."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "providers.databricks.warehouse"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as program:
-        assert program.stdout is not None
-        shown = [program.stdout.readline(), program.stdout.readline()]
-        program.send_signal(signal.SIGTERM)
-        _, said = program.communicate(timeout=10)
-    assert "token" in shown[0]
-    assert "port" in shown[1]
-    assert (program.returncode, said) == (0, "")

@@ -109,6 +109,18 @@ def test_errors_become_lines(error: BaseException, lines: list[str], code: int) 
     assert (list(found), found_code) == (lines, code)
 
 
+def test_an_interrupt_is_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C before a command has said anything is told too."""
+
+    def pressed(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sync.cli.commands.running.settings_of", pressed)
+    assert said(capsys, "serve") == (130, "", "levelhead: interrupted\n")
+
+
 def test_an_unexpected_error_keeps_its_text() -> None:
     """Of an exception that is not ours only the class is shown: its text may hold a secret."""
     (line,), code = describe(ValueError("postgresql://u:secret@h/d"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import socket
 import ssl
 from collections.abc import Callable
@@ -261,3 +262,9 @@ def test_meanings_are_all_used() -> None:
     """The tables use every meaning, so that none is left over."""
     rules = [*RULES.values(), *STATUSES.values(), *CONDITIONS.values()]
     assert {rule.meaning for rule in rules} == set(Meaning)
+
+
+@pytest.mark.parametrize("name", ["databricks.sql", "databricks.sql.thrift_backend", "thrift"])
+def test_what_is_under_it_keeps_quiet(name: str) -> None:
+    """The connector's own talk is not what a failed test shows."""
+    assert not logging.getLogger(name).isEnabledFor(logging.INFO)

@@ -184,7 +184,7 @@ def _options(
 
 
 def _arguments(options: Options) -> list[str]:
-    found = ["--controlled", "--port", str(options.port)]
+    found = ["--port", str(options.port)]
     if options.directory:
         found += ["--directory", str(options.directory)]
     if options.tls:
