@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync.errors import ChainBrokenError, ControlDatabaseError
 from sync.events import intents
+from sync.events.batch import Batch
 from sync.events.chain import GENESIS, Draft, Event, Head, seal, verify
 from sync.events.kinds import Kind
 from sync.events.sharing import Sharing, T, Work
@@ -23,21 +24,6 @@ from sync.store.translate import CommitInDoubtError
 
 #: How many events `EventLog.verify` holds at a time.
 BATCH = 1000
-
-
-class Batch:
-    """One transaction of the control database in which events are appended."""
-
-    def __init__(self, log: EventLog, connection: AsyncConnection) -> None:
-        self._log = log
-        self.connection = connection
-        self.events: tuple[Event, ...] = ()  #: what was appended so far
-
-    async def append(self, *drafts: Draft) -> tuple[Event, ...]:
-        """Append *drafts*; they are there when the transaction is."""
-        added = await self._log.append(self.connection, drafts)
-        self.events += added
-        return added
 
 
 class EventLog:
@@ -114,7 +100,7 @@ class EventLog:
         batch: Batch | None = None
         try:
             async with self.store.writing() as connection:
-                batch = Batch(self, connection)
+                batch = Batch(self.append, connection)
                 yield batch
         except CommitInDoubtError as doubt:
             if batch is None or not batch.events:

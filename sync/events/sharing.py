@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.errors import LevelheadError
 from sync.errors import AuditError
+from sync.events.batch import Batch
 from sync.events.chain import Draft
-
-if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
-    from sync.events.log import Batch
 
 T = TypeVar("T")
 
