@@ -109,3 +109,10 @@ def test_databricks_has_fewer_literals(value: object) -> None:
     """What only Postgres writes so is refused."""
     with pytest.raises(UnwritableError):
         named(":a", {"a": value})
+
+
+def test_databricks_has_names_of_parameters_in_backticks() -> None:
+    """Its dialect writes all names so, whatever is in them; a name of a column stays."""
+    sql = "INSERT INTO `t` (`a-b`, c) VALUES (:`a-b`, :`c``d`)"
+    values = {"a-b": 1, "c`d": "x"}
+    assert named(sql, values) == "INSERT INTO `t` (`a-b`, c) VALUES (1, 'x')"

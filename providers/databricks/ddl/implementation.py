@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection
 from typing import Any, ClassVar
 
 from alembic.ddl import base
-from alembic.ddl.impl import DefaultImpl
 from sqlalchemy import (
     BINARY,
     VARBINARY,
@@ -20,6 +19,7 @@ from sqlalchemy import (
     Table,
     func,
     literal_column,
+    null,
     schema,
 )
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
@@ -31,9 +31,11 @@ from sqlalchemy.schema import (
     ExecutableDDLElement,
     UniqueConstraint,
 )
+from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.type_api import TypeEngine
 
 from . import notes, skips
+from .comparison import Comparisons
 from .compiler import MAPPING, Compiler
 from .datatypes import bare, name_of, widens
 from .elements import AddCheck, SetProperty
@@ -58,7 +60,7 @@ Listener = Callable[[str, str], None]
 BYTES = (LargeBinary, BINARY, VARBINARY)
 
 
-class Directives(DefaultImpl):
+class Directives(Comparisons):
     """Alembic's own hook for a dialect; of two for one dialect the later one counts."""
 
     __dialect__ = "databricks"
@@ -70,6 +72,7 @@ class Directives(DefaultImpl):
 
     def __init__(self, dialect: Dialect, *arguments: Any, **more: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
         super().__init__(dialect, *arguments, **more)
+        self.described = {}
         # This engine's dialect only, not the class. Alembic compares comments where it may.
         dialect.ddl_compiler = Compiler
         dialect.supports_comments = dialect.inline_comments = True
@@ -264,16 +267,8 @@ class Directives(DefaultImpl):
             super().bulk_insert(table, rows, multiinsert)
             return
         for row in rows:
-            self._exec(table.insert().inline().values(**self.unhexed(row, binary)))
-
-    def unhexed(self, row: dict[str, Any], binary: list[str]) -> dict[str, Any]:
-        """Return *row* with its bytes as the warehouse makes them of text."""
-        return {
-            key: func.unhex(literal_column(f"'{value.hex()}'"))
-            if key in binary and value is not None
-            else value
-            for key, value in row.items()
-        }
+            made = {key: unhexed(value) for key, value in row.items() if key in binary}
+            self._exec(table.insert().inline().values({**row, **made}))
 
     def execute(
         self,
@@ -296,6 +291,11 @@ def recreation_refused(table: str) -> RefusedDirectiveError:
     """Return the refusal of a batch that copies a table."""
     reason = 'recreate="always" would lose its history and grants; leave recreate out'
     return RefusedDirectiveError("batch_alter_table", table, reason)
+
+
+def unhexed(value: bytes | None) -> ColumnElement[Any]:
+    """Return bytes as the warehouse makes them of text; not even None may go to the client."""
+    return null() if value is None else func.unhex(literal_column(f"'{value.hex()}'"))
 
 
 def reason_of(error: CompileError) -> str:

@@ -23,12 +23,18 @@ STANDARD = r"""(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'|'[^']*'|"[^"]*"|--[^\n]*|/\*.*
 DOLLARS = r"(?<![\w$])(?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag)"
 ESCAPED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`|--[^\n]*|/\*.*?\*/"""
 NUMBERED = re.compile(rf"{STANDARD}|{DOLLARS}|(?<![\w$])\$(?P<key>\d+)", re.DOTALL)
-NAMED = re.compile(rf"{ESCAPED}|(?<!:):(?P<key>[A-Za-z_]\w*)", re.DOTALL)
+BARE, TICKED = r"(?P<key>[A-Za-z_]\w*)", r"`(?P<ticked>(?:[^`]|``)+)`"
+NAMED = re.compile(rf"{ESCAPED}|(?<!:):(?:{BARE}|{TICKED})", re.DOTALL)
 
 
 def filled(sql: str, marker: re.Pattern[str], write: Callable[[str], str]) -> str:
     """Return *sql* with each parameter replaced by what *write* makes of its name."""
-    return marker.sub(lambda found: write(found["key"]) if found["key"] else found[0], sql)
+
+    def one(found: re.Match[str]) -> str:
+        key = found["key"] or (found.groupdict().get("ticked") or "").replace("``", "`")
+        return write(key) if key else found[0]
+
+    return marker.sub(one, sql)
 
 
 def numbered(sql: str, parameters: Any) -> str:  # noqa: ANN401 - a sequence, as drivers take it
