@@ -9,6 +9,10 @@ POSTGRES_PROVIDER says where the URL comes from:
                           PGDATABASE over postgresql+asyncpg://postgres@127.0.0.1:5432/app
     databricks            DATABASE_URL; without it DATABRICKS_HOST, DATABRICKS_HTTP_PATH,
                           DATABRICKS_TOKEN, DATABRICKS_CATALOG and DATABRICKS_SCHEMA
+    lakebase              DATABASE_URL; without it DATABRICKS_HOST, DATABRICKS_TOKEN,
+                          LAKEBASE_INSTANCE or LAKEBASE_ENDPOINT, and PGDATABASE
+
+Without DATABRICKS_TOKEN, what Databricks' own tools have been set up with signs in.
 
 A hand-run holds the lock that levelhead holds, so the two never migrate a database at once.
 Databricks has no lock: there, see to it that nobody else migrates.
@@ -84,25 +88,43 @@ def databricks_url(environ: Mapping[str, str]) -> URL:
     """Return the URL of a schema on a SQL warehouse."""
     if text := environ.get("DATABASE_URL"):
         return parse_url(text, "DATABASE_URL")
-    needed = ("DATABRICKS_HOST", "DATABRICKS_HTTP_PATH", "DATABRICKS_TOKEN")
+    needed = ("DATABRICKS_HOST", "DATABRICKS_HTTP_PATH")
     if missing := [name for name in needed if not environ.get(name)]:
         raise CommandError(f"POSTGRES_PROVIDER is 'databricks'; set {', '.join(missing)}")
-    host, path, token = (environ[name] for name in needed)
     names = {
+        "http_path": environ["DATABRICKS_HTTP_PATH"],
         "catalog": environ.get("DATABRICKS_CATALOG", "main"),
         "schema": environ.get("DATABRICKS_SCHEMA", "default"),
     }
-    return URL.create(
-        "databricks",
-        username="token",
-        password=token,
-        host=host.removeprefix("https://").rstrip("/"),
-        query={"http_path": path, **names},
+    return workspace_url("databricks", environ).update_query_dict(names)
+
+
+def lakebase_url(environ: Mapping[str, str]) -> URL:
+    """Return the URL of a database on Lakebase; what logs in there is minted later."""
+    if text := environ.get("DATABASE_URL"):
+        return parse_url(text, "DATABASE_URL")
+    names = {"instance": "LAKEBASE_INSTANCE", "endpoint": "LAKEBASE_ENDPOINT"}
+    given = {key: environ[name] for key, name in names.items() if environ.get(name)}
+    if not environ.get("DATABRICKS_HOST") or len(given) != 1:
+        line = "set DATABRICKS_HOST, and one of LAKEBASE_INSTANCE and LAKEBASE_ENDPOINT"
+        raise CommandError(f"POSTGRES_PROVIDER is 'lakebase'; {line}")
+    database = environ.get("PGDATABASE", "databricks_postgres")
+    return workspace_url("lakebase", environ).set(database=database).update_query_dict(given)
+
+
+def workspace_url(drivername: str, environ: Mapping[str, str]) -> URL:
+    """Return the URL of a workspace, with the token where there is one."""
+    host, _, port = environ["DATABRICKS_HOST"].removeprefix("https://").rstrip("/").partition(":")
+    url = URL.create(
+        drivername, host=host, port=whole_number(port, "DATABRICKS_HOST") if port else None
     )
+    token = environ.get("DATABRICKS_TOKEN")
+    return url.set(username="token", password=token) if token else url
 
 
 PROVIDERS: Mapping[str, Callable[[Mapping[str, str]], URL]] = {
     "databricks": databricks_url,
+    "lakebase": lakebase_url,
     "local": local_url,
 }
 
@@ -197,6 +219,18 @@ def migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
+def signed(url: URL) -> URL:
+    """Return the URL that logs into Lakebase now; TLS is up to the variables that are set here."""
+    try:
+        from providers.lakebase.signed import signed as sign  # noqa: PLC0415 - needed nowhere else
+
+        found = sign(url.render_as_string(hide_password=False))
+    except Exception as error:
+        raise CommandError(f"cannot use lakebase: {first_line(error)}") from error
+    os.environ.update(found.environment)
+    return for_asyncpg(parse_url(found.url, "lakebase"))
+
+
 def load_databricks_rules() -> None:
     """Teach Alembic what it does not know of Databricks; a runner has done so."""
     if config.attributes.get("levelhead.lock_held", False):
@@ -215,16 +249,28 @@ def load_databricks_rules() -> None:
 @contextmanager
 def connected_to_databricks(url: URL) -> Iterator[Connection]:
     """Connect for the block; what the dialect does not take from the query is the client's."""
-    taken = ("http_path", "catalog", "schema")
+    taken = ("http_path", "catalog", "schema", "auth", "azure_tenant_id", "profile")
     given = {key: value for key, value in url.query.items() if key not in taken}
-    arguments = {**given, **CLIENT_OPTIONS}
     try:
+        arguments = {**given, **CLIENT_OPTIONS, **signing_in(url)}
         connection = create_engine(url, poolclass=NullPool, connect_args=arguments).connect()
     except Exception as error:
         place = URL.create(url.drivername, host=url.host, port=url.port)
         raise CommandError(f"cannot connect to {place}: {first_line(error)}") from error
     with connection:
         yield connection
+
+
+def signing_in(url: URL) -> Mapping[str, object]:
+    """Return what has the client ask for a token at each request, where the URL has none.
+
+    A runner sees to that by itself.
+    """
+    if url.username == "token" or config.attributes.get("levelhead.lock_held", False):
+        return {}
+    from providers.databricks.signing import arguments  # noqa: PLC0415 - needed nowhere else
+
+    return arguments(url.render_as_string(hide_password=False))
 
 
 def migrate_databricks(url: URL) -> None:
@@ -250,8 +296,9 @@ def write_sql(url: URL) -> None:
     """Write the SQL of what Alembic was called for, and connect to nothing."""
     if url.get_backend_name() == "databricks":
         load_databricks_rules()
+    is_lakebase = url.get_backend_name() == "lakebase"
     context.configure(
-        url=url,
+        url=URL.create("postgresql") if is_lakebase else url,
         target_metadata=Base.metadata,
         literal_binds=True,
         dialect_opts={"paramstyle": "named"},  # other styles double each % in the text
@@ -269,5 +316,7 @@ if context.is_offline_mode():
     write_sql(database)
 elif database.get_backend_name() == "databricks":
     migrate_databricks(database)
+elif database.get_backend_name() == "lakebase":
+    asyncio.run(migrate_online(signed(database)))
 else:
     asyncio.run(migrate_online(database))

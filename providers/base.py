@@ -104,7 +104,7 @@ class Session(ABC):
 class Provider(ABC):
     """One kind of database. One instance per process."""
 
-    dialect: ClassVar[str]
+    dialect: ClassVar[str]  #: the SQL that its targets take; see `providers.registry.DIALECTS`
 
     #: How long the clock leaves a target unlooked at when nothing calls for a look: where
     #: looking costs money, longer than the time from one sweep to the next.
@@ -120,8 +120,12 @@ class Provider(ABC):
             AccessDeniedError: Credentials or privileges; do not try again.
         """
 
-    def runner_support(self, target: Target) -> RunnerSupport:  # noqa: ARG002 - for adapters
-        """Return what a runner needs to migrate *target* as this provider would."""
+    async def runner_support(self, target: Target) -> RunnerSupport:  # noqa: ARG002 - for adapters
+        """Return what a runner needs to migrate *target* as this provider would, now.
+
+        Raises:
+            ConnectError, AccessDeniedError: There are no credentials for it; see `open`.
+        """
         return RunnerSupport()
 
     async def aclose(self) -> None:
@@ -294,7 +298,8 @@ class Shadowing(Protocol):
         """Create an empty database like *target*'s, and drop it after the block.
 
         What is given to the block is *target* with another name and the URL of the new
-        database, which has the target's schemas, empty. *target* itself is not opened.
+        database, which has the target's schemas, empty. Its `Target.provider` says who opens
+        it, which may be another one. *target* itself is not opened.
 
         Args:
             target: What the shadow is for.

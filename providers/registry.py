@@ -9,47 +9,54 @@ from importlib.metadata import entry_points
 from providers.base import Provider
 from providers.errors import UnknownDialectError
 
-#: dialect name -> import string of the provider class
+#: provider name -> import string of its class
 BUILT_IN: Mapping[str, str] = {
     "databricks": "providers.databricks.provider:DatabricksProvider",
+    "lakebase": "providers.lakebase.provider:LakebaseProvider",
     "memory": "providers.memory:MemoryProvider",
     "postgresql": "providers.postgres.provider:PostgresProvider",
 }
 
-#: dialect name -> the extra that brings its driver; the drivers of others come with levelhead
-EXTRAS: Mapping[str, str] = {"databricks": "databricks"}
+#: provider name -> the dialect of its targets, where that has another name
+DIALECTS: Mapping[str, str] = {"lakebase": "postgresql"}
 
-#: Third parties register ``dialect = "package.module:ProviderClass"`` under this group.
+#: provider name -> the extra that brings its driver; the drivers of others come with levelhead
+EXTRAS: Mapping[str, str] = {"databricks": "databricks", "lakebase": "lakebase"}
+
+#: Third parties register ``name = "package.module:ProviderClass"`` under this group.
 ENTRY_POINT_GROUP = "levelhead.providers"
 
 
 def known_providers() -> Mapping[str, str]:
-    """Return dialect name -> import string, entry points included; ours win."""
+    """Return provider name -> import string, entry points included; ours win."""
     found = {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
     return {**found, **BUILT_IN}
 
 
-def load_provider(dialect: str, known: Mapping[str, str]) -> Provider:
-    """Import and build the provider for *dialect*.
+def dialect_of(provider: str) -> str:
+    """Return the SQL that targets of a provider take, as SQLAlchemy names it."""
+    return DIALECTS.get(provider, provider)
+
+
+def load_provider(name: str, known: Mapping[str, str]) -> Provider:
+    """Import and build the provider called *name*.
 
     Raises:
-        UnknownDialectError: *known* does not name the dialect, or its driver is
-            not installed.
+        UnknownDialectError: *known* does not have it, or its driver is not installed.
     """
-    if dialect not in known:
+    if name not in known:
         choices = ", ".join(sorted(known))
-        raise UnknownDialectError(f"no provider for dialect {dialect!r}; choose one of {choices}")
-    module, _, name = known[dialect].partition(":")
+        raise UnknownDialectError(f"no provider for dialect {name!r}; choose one of {choices}")
+    module, _, kind = known[name].partition(":")
     try:
-        provider: Provider = getattr(import_module(module), name)()
+        provider: Provider = getattr(import_module(module), kind)()
     except ImportError as error:
         raise UnknownDialectError(
-            f"the provider for {dialect!r} needs {error.name!r}, which is not installed"
-            f"{_remedy(dialect)}"
+            f"the provider for {name!r} needs {error.name!r}, which is not installed{_remedy(name)}"
         ) from error
     return provider
 
 
-def _remedy(dialect: str) -> str:
-    extra = EXTRAS.get(dialect)
+def _remedy(name: str) -> str:
+    extra = EXTRAS.get(name)
     return f"; pip install 'levelhead[{extra}]'" if extra else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -32,13 +32,14 @@ class Target:
 
     name: str  #: unique; the key in every run and event
     history: str  #: name of the history it follows
-    dialect: str  #: SQLAlchemy dialect name without driver; selects the provider
+    dialect: str  #: SQLAlchemy dialect name without driver: the SQL that it takes
     url: str = field(repr=False)  #: may hold a password: never logged, stored or shown
     schema: str | None = None  #: None: whatever the server's search path says
     version_table: str = "alembic_version"
     version_table_schema: str | None = None  #: None: `schema`, else the search path
     tenants: str | None = None  #: the pattern that it was found by; None: it is named itself
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    provider: str | None = None  #: who opens it; None: the one with the dialect's name
     policy: Policy = Policy.APPLY
     check_every: timedelta | None = None  #: None: as often as its provider says
     connect_timeout: timedelta = timedelta(seconds=10)
@@ -73,6 +74,14 @@ class RunnerSupport:
     connect_arguments: Mapping[str, object] = field(
         default_factory=lambda: MappingProxyType({}), repr=False
     )
+    #: what its connections are made with instead of the target's; None: the target's own
+    url: str | None = field(default=None, repr=False)
+    #: variables that a driver reads by itself; they win over the history's
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    #: what must never be seen anywhere, beside the password in *url*
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    #: gives a token that is valid now, for each of its requests; None: what it has is enough
+    renew: Callable[[], Awaitable[str]] | None = field(default=None, repr=False)
     #: folder of a package with ``install`` and ``rehearse``; see `sync.plan.runner.extension`
     extension: Path | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -195,18 +195,20 @@ class Attempt:
 
     async def _runner(self, plan: Plan) -> Runner:
         """Return what starts runners for live steps of *plan*."""
-        provider = await self.engine.providers.of(self.target.dialect)
+        provider = await self.engine.providers.of(self.target)
 
-        def start(part: slice) -> AbstractAsyncContextManager[Conversation]:
-            return self.engine.runners.migrate(
+        @asynccontextmanager
+        async def start(part: slice) -> AsyncIterator[Conversation]:
+            async with self.engine.runners.migrate(
                 self.engine.histories[self.target.history],
                 self.target,
                 self.run.order,
                 plan.before,
-                support=provider.runner_support(self.target),
+                support=await provider.runner_support(self.target),
                 part=part,
                 known=plan.steps[part.start].known,
-            )
+            ) as talk:
+                yield talk
 
         return start
 

@@ -187,7 +187,7 @@ class Fleet(Mapping[str, Target]):
         if pattern.model.check_every is not None:
             return pattern.model.check_every
         with suppress(ConfigError):  # the answer says what is missing
-            return (await self._engine.providers.of(pattern.model.dialect)).rest
+            return (await self._engine.providers.of(pattern.model)).rest
         return timedelta(0)
 
     async def _answers(self, chosen: Iterable[Tenants]) -> Sequence[Answer]:

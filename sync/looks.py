@@ -7,7 +7,7 @@ a survey leaves out, and whatever is to be looked at more closely, gets a sessio
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,6 +23,7 @@ from providers.errors import (
 from providers.types import Survey, Target
 from sync.engine import Engine
 from sync.fingerprints import is_due, is_overdue
+from sync.pool import kind_of
 from sync.status import Observation
 from sync.store.fingerprints import Fingerprints
 
@@ -46,12 +47,12 @@ class Looks:
         self, targets: Sequence[Target], known: Mapping[str, Fingerprints]
     ) -> list[Observation]:
         """Look at *targets*; at their schemas too where that is due after what is *known*."""
-        surveyors = await self._surveyors({target.dialect for target in targets})
+        surveyors = await self._surveyors(targets)
         now, every = self._engine.clock(), self._engine.drift_every
         surveyed: list[Target] = []
         others: list[Target] = []
         for target in targets:
-            own = target.dialect not in surveyors or is_overdue(_of(target, known), now, every)
+            own = kind_of(target) not in surveyors or is_overdue(_of(target, known), now, every)
             (others if own else surveyed).append(target)
         groups = grouped(surveyed, surveyors)
         found = await asyncio.gather(
@@ -60,14 +61,14 @@ class Looks:
         )
         return [seen for part in found for seen in part]
 
-    async def _surveyors(self, dialects: Collection[str]) -> Mapping[str, Surveying]:
-        """Return the providers that can survey, by dialect."""
+    async def _surveyors(self, targets: Iterable[Target]) -> Mapping[str, Surveying]:
+        """Return the providers that can survey, by name."""
         found: dict[str, Surveying] = {}
-        for dialect in dialects:
+        for name, target in {kind_of(target): target for target in targets}.items():
             with suppress(UnknownDialectError):  # to open a target says what is missing
-                provider = await self._engine.providers.of(dialect)
+                provider = await self._engine.providers.of(target)
                 if isinstance(provider, Surveying):
-                    found[dialect] = provider
+                    found[name] = provider
         return found
 
     async def _survey(
@@ -111,11 +112,11 @@ class Looks:
 
 
 def grouped(targets: Iterable[Target], surveyors: Mapping[str, Surveying]) -> Sequence[Group]:
-    """Return *targets* by what one survey can be about; each has one of *surveyors*, by dialect."""
+    """Return *targets* by what one survey can be about; each has one of *surveyors*, by name."""
     found: dict[Hashable, tuple[Surveying, list[Target]]] = {}
     for target in targets:
-        surveyor = surveyors[target.dialect]
-        place = (target.dialect, surveyor.place(target))
+        surveyor = surveyors[kind_of(target)]
+        place = (kind_of(target), surveyor.place(target))
         found.setdefault(place, (surveyor, []))[1].append(target)
     return [Group(*group) for group in found.values()]
 

@@ -1,4 +1,4 @@
-"""The providers of this process: one of each dialect, made on first use."""
+"""The providers of this process: one of each kind, made on first use."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from providers.base import Provider, Session, Warming
 from providers.errors import UnknownDialectError
 from providers.registry import known_providers, load_provider
 from providers.types import Target
+
+
+def kind_of(target: Target) -> str:
+    """Return the name of the provider that opens *target*."""
+    return target.provider or target.dialect
 
 
 class Providers:
@@ -34,30 +39,31 @@ class Providers:
             UnknownDialectError: There is no provider for it, or its driver is missing.
         """
         try:
-            provider = await self.of(target.dialect)
+            provider = await self.of(target)
         except UnknownDialectError as error:
             raise UnknownDialectError(f"{target.name}: {error}") from error
         async with provider.open(target) as session:
             yield session
 
-    async def of(self, dialect: str) -> Provider:
-        """Return the provider for *dialect*.
+    async def of(self, target: Target) -> Provider:
+        """Return the provider that opens *target*.
 
         Raises:
             UnknownDialectError: There is none, or its driver is missing.
         """
-        if dialect not in self._loaded:
+        name = kind_of(target)
+        if name not in self._loaded:
             async with self._loading:
-                await self._load(dialect)
-        return self._loaded[dialect]
+                await self._load(name)
+        return self._loaded[name]
 
-    async def _load(self, dialect: str) -> None:
-        if dialect not in self._loaded:  # nobody else did while we waited
+    async def _load(self, name: str) -> None:
+        if name not in self._loaded:  # nobody else did while we waited
             # A driver can take half a second to import, and the event loop has other work.
-            provider = await asyncio.to_thread(load_provider, dialect, self._known)
+            provider = await asyncio.to_thread(load_provider, name, self._known)
             if isinstance(provider, Warming):
                 provider.keep_warm(self._warm, self._warm_for)
-            self._loaded[dialect] = provider
+            self._loaded[name] = provider
 
     async def aclose(self) -> None:
         """Close every provider. Safe to call twice."""

@@ -13,6 +13,7 @@ from sync.events.kinds import Kind
 from sync.fingerprints import Sight
 from sync.history import Graph, behind, several_heads, strangers
 from sync.model import Status, TargetStatus, Wait
+from sync.pool import kind_of
 from sync.store.targets import TargetState
 
 #: Of a target in these nobody can tell now where it stands.
@@ -216,7 +217,7 @@ def view(
     return TargetStatus(
         name=target.name,
         history=target.history,
-        provider=target.dialect,
+        provider=kind_of(target),
         status=Status.HELD if held else known.status,
         heads=known.heads,
         head=graph.heads if graph else frozenset(),

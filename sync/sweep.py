@@ -93,7 +93,7 @@ class Sweep:
         if target.check_every is not None:
             return target.check_every
         try:
-            return (await self._engine.providers.of(target.dialect)).rest
+            return (await self._engine.providers.of(target)).rest
         except UnknownDialectError:
             return timedelta(0)  # each look says what is missing
 

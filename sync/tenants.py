@@ -60,7 +60,7 @@ async def mover(pattern: Tenants, providers: Providers) -> Move:
     """
     if pattern.over is Over.SCHEMA:
         return unmoved
-    provider = await providers.of(pattern.model.dialect)
+    provider = await providers.of(pattern.model)
     if not isinstance(provider, Spanning):
         raise unable(pattern)
     return provider.in_database

@@ -111,18 +111,22 @@ class Trials:
     @asynccontextmanager
     async def _on_shadow(self, route: Route) -> AsyncIterator[Scene]:
         """Make a shadow, and start its runner, which brings it to where *route* begins."""
-        support_of = await self._providers.of(route.target.dialect)
+        provider = await self._providers.of(route.target)
         with on_shadow(route):
             async with (
-                self._shadow(route, support_of) as shadow,
+                self._shadow(route, provider) as shadow,
                 self._providers.open(shadow) as session,
-                self._runners.compile(
-                    route, shadow, support=support_of.runner_support(shadow), later=False
-                ) as talk,
+                self._talk(route, shadow) as talk,
             ):
                 if not isinstance(session, Fingerprinting):
                     raise ShadowError(f"a schema on {route.target.dialect} has no fingerprint")
                 yield Scene(session, session, talk)
+
+    @asynccontextmanager
+    async def _talk(self, route: Route, shadow: Target) -> AsyncIterator[Conversation]:
+        support = await (await self._providers.of(shadow)).runner_support(shadow)
+        async with self._runners.compile(route, shadow, support=support, later=False) as talk:
+            yield talk
 
     def _shadow(self, route: Route, provider: Provider) -> AbstractAsyncContextManager[Target]:
         place = route.history.shadow.place(route.target.dialect)

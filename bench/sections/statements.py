@@ -147,7 +147,10 @@ def _same_bytes(url: str, message: bytes) -> Callable[[], None]:
     """Return what sends *message* over a connection of its own, and reads the answer."""
     where = address(url)
     connection = HTTPConnection(where.server)
-    headers = {"Authorization": f"Bearer {where.token}", "Content-Type": "application/x-thrift"}
+    headers = {
+        "Authorization": f"Bearer {where.login.token}",
+        "Content-Type": "application/x-thrift",
+    }
 
     def exchange() -> None:
         connection.request("POST", where.http_path, message, headers)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import ip_address
-from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
+
+from providers.workspace import login
+from providers.workspace.login import Login, LoginError, login_of
 
 #: What every session of the connector is opened with, ours and those of runners.
 #: Its newer retries send a statement again when the connection broke after it took effect,
@@ -25,6 +28,7 @@ _ALWAYS: Mapping[str, object] = {
 _FOR_THE_DIALECT = frozenset({"enable_multirow_insert_casts"})
 
 _PLACE = frozenset({"http_path", "catalog", "schema"})
+_KNOWN = _PLACE | _FOR_THE_DIALECT | login.OPTIONS
 _WAREHOUSE = re.compile(r"/(?:warehouses|endpoints)/([^/?]+)")
 
 
@@ -34,15 +38,23 @@ class AddressError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a warehouse is. All but the token may be shown."""
+    """Where a warehouse is. All of it may be shown but what signs in, which its text leaves out."""
 
     server: str  #: host, and port where it is given
-    origin: str  #: scheme, host and port of the workspace's REST API
     http_path: str
-    token: str = field(repr=False)
+    login: Login
     catalog: str | None = None  #: None: the workspace's default
     schema: str | None = None  #: None: the catalog's default
-    trusted: str | None = None  #: file with certificate authorities; None: the system's
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the workspace's REST API."""
+        return self.login.origin
+
+    @property
+    def trusted(self) -> str | None:
+        """A file with certificate authorities; None: the system's."""
+        return self.login.trusted
 
     @property
     def warehouse(self) -> str | None:
@@ -54,6 +66,8 @@ class Address:
 def connect_arguments(url: str) -> dict[str, object]:
     """Return the arguments for `databricks.sql.connect`: for us, and for a runner's engine.
 
+    A token is among them where the URL holds one.
+
     Raises:
         AddressError: *url* cannot be used as it is written.
     """
@@ -61,7 +75,7 @@ def connect_arguments(url: str) -> dict[str, object]:
     place = address(url)
     known = {
         "server_hostname": parts.hostname,
-        "access_token": place.token,
+        "access_token": place.login.token,
         "http_path": place.http_path,
         "catalog": place.catalog,
         "schema": place.schema,
@@ -75,6 +89,18 @@ def with_options(url: str, options: Mapping[str, str]) -> str:
     """Return *url* with *options* in place of its own of these names, or beside them."""
     base, _, query = url.partition("?")
     return f"{base}?{urlencode({**dict(parse_qsl(query)), **options})}"
+
+
+def without_login(url: str) -> str:
+    """Return *url* without what signs in, for a process that is given tokens.
+
+    Raises:
+        AddressError: *url* cannot be used as it is written.
+    """
+    parts, options = _read(url)
+    host = parts.netloc.rpartition("@")[2]
+    kept = {name: text for name, text in options.items() if name not in login.OPTIONS}
+    return f"{parts.scheme}://{host}?{urlencode(kept, quote_via=quote)}"
 
 
 def dialect_options(url: str) -> dict[str, str]:
@@ -97,15 +123,21 @@ def address(url: str) -> Address:
     port = _OPTIONS["_port"](options["_port"]) if "_port" in options else parts.port
     host = parts.hostname if port is None else f"{parts.hostname}:{port}"
     uri = options.get("_connection_uri")
+    origin = "://".join(urlsplit(uri)[:2]) if uri else f"https://{host}"
     return Address(
         server=urlsplit(uri).netloc if uri else str(host),
-        origin="://".join(urlsplit(uri)[:2]) if uri else f"https://{host}",
         http_path=options["http_path"],
-        token=unquote(parts.password or ""),
+        login=_login(parts, options, origin),
         catalog=options.get("catalog"),
         schema=options.get("schema"),
-        trusted=options.get("_tls_trusted_ca_file"),
     )
+
+
+def _login(parts: SplitResult, options: Mapping[str, str], origin: str) -> Login:
+    try:
+        return login_of(parts, options, origin=origin, trusted=options.get("_tls_trusted_ca_file"))
+    except LoginError as error:
+        raise AddressError(str(error)) from None
 
 
 def _read(url: str) -> tuple[SplitResult, dict[str, str]]:
@@ -116,8 +148,8 @@ def _read(url: str) -> tuple[SplitResult, dict[str, str]]:
     if "@" in parts.path + parts.fragment or parts.fragment:
         raise AddressError("a reserved character (such as / ? # @) is not percent-encoded")
     options = dict(parse_qsl(parts.query))
-    if not parts.hostname or not parts.password:
-        raise AddressError("it must begin with databricks://token:TOKEN@HOST")
+    if not parts.hostname:
+        raise AddressError("it must begin with databricks://token:TOKEN@HOST; it has no host")
     if not options.get("http_path"):
         raise AddressError("it lacks http_path, which the warehouse's connection details show")
     for name, text in options.items():
@@ -126,7 +158,7 @@ def _read(url: str) -> tuple[SplitResult, dict[str, str]]:
 
 
 def _check(name: str, text: str) -> None:
-    if name in _PLACE | _FOR_THE_DIALECT:
+    if name in _KNOWN:
         return
     if name.startswith("_retry") or name == "_enable_v3_retries":
         raise AddressError(f"{name} cannot be given: no request is sent twice")
@@ -136,7 +168,7 @@ def _check(name: str, text: str) -> None:
             " name your authority's file with _tls_trusted_ca_file"
         )
     if name not in _OPTIONS:
-        choices = ", ".join(sorted({*_PLACE, *_OPTIONS}))
+        choices = ", ".join(sorted({*_PLACE, *_OPTIONS, *login.OPTIONS}))
         raise AddressError(f"option {name[:40]!r} is not known; choose from {choices}")
     with _own_words(f"the value of {name} makes no sense"):
         _OPTIONS[name](text)

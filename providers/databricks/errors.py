@@ -43,6 +43,7 @@ from providers.errors import (
     StatementError,
 )
 from providers.redaction import redacted
+from providers.workspace.tokens import SignInDeniedError, SignInError, SignInUnavailableError
 
 
 class Meaning(Enum):
@@ -133,6 +134,10 @@ RULES: Mapping[type[BaseException], Rule] = {
         Meaning.LOST, "cannot find the host of {server}; check its name in the URL"
     ),
     ssl.SSLError: Rule(Meaning.LOST, _TLS),
+    # Said by who gives tokens: the request was not sent.
+    SignInError: Rule(Meaning.UNSENT, "{said}"),
+    SignInDeniedError: Rule(Meaning.DENIED, "{said}; check the credentials"),
+    SignInUnavailableError: Rule(Meaning.UNSENT, "{said}"),
     # Raised for settings that make no sense.
     AddressError: Rule(Meaning.UNUSABLE, "its URL cannot be used: {said}"),
     ValueError: _UNUSABLE,
@@ -165,7 +170,7 @@ CONDITIONS: Mapping[str, Rule] = {
 _NO_SUCH_SESSION = Rule(Meaning.UNSENT)
 
 #: What a call to the connector can raise.
-DRIVER_ERRORS = (exc.Error, exc.Warning, http.HTTPError, HTTPException, OSError)
+DRIVER_ERRORS = (exc.Error, exc.Warning, http.HTTPError, HTTPException, OSError, SignInError)
 
 #: Answers by which a warehouse asks for another try: it starts, or it has too much to do.
 _AGAIN = frozenset({429, 503})
@@ -264,7 +269,7 @@ def asks_for_patience(error: BaseException) -> bool:
 def said(error: BaseException) -> str:
     """Return what *error* says in one line: never row data, a token or a URL."""
     error = _cause(error)
-    if isinstance(error, AddressError):
+    if isinstance(error, AddressError | SignInError):
         return str(error)
     if isinstance(error, exc.RequestError):
         return _said_by_header(error)
@@ -303,9 +308,11 @@ def _loss(error: Exception, target: str, ticket: str | None) -> ConnectionLostEr
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Return what urllib3 gave up for, instead of the fact that it gave up."""
+    """Return what the request was given up for, instead of the fact that it was."""
     if isinstance(error, http.MaxRetryError) and error.reason is not None:
         return error.reason
+    if isinstance(error, exc.RequestError):  # it could not even be signed
+        return next((inner for inner in error.args if isinstance(inner, SignInError)), error)
     return error
 
 

@@ -19,16 +19,25 @@ from databricks.sql import exc
 from databricks.sql.client import Connection as Driver
 
 from providers.base import Provider, Session
-from providers.databricks.address import Address, address, connect_arguments, with_options
+from providers.databricks.address import (
+    Address,
+    address,
+    connect_arguments,
+    with_options,
+    without_login,
+)
 from providers.databricks.connection import Connection
 from providers.databricks.errors import asks_for_patience, opening
 from providers.databricks.history import state_of
 from providers.databricks.session import DatabricksSession
 from providers.databricks.shadow import shadow_of
+from providers.databricks.signing import renewing
 from providers.databricks.sql import use
 from providers.databricks.threads import Threads
 from providers.errors import AccessDeniedError, ConnectError, StartingError
 from providers.types import RunnerSupport, Target
+from providers.workspace.rest import Api
+from providers.workspace.tokens import Tokens
 
 #: What Alembic has to know of the dialect; loaded in runners only.
 _RULES = Path(__file__).with_name("ddl")
@@ -62,6 +71,7 @@ class DatabricksProvider(Provider):
 
     def __init__(self) -> None:
         self._threads = Threads()
+        self._tokens = Tokens()
         self._next_dial = 0.0  #: when the next session may begin to open, by the loop's clock
 
     @asynccontextmanager
@@ -76,16 +86,35 @@ class DatabricksProvider(Provider):
         place = replace(place, schema=target.schema or place.schema)
         connection = await self._connect(target, place)
         try:
-            yield DatabricksSession(connection, target, place, self._threads)
+            api = Api(place.login, self._tokens)
+            yield DatabricksSession(connection, target, place, self._threads, api)
         finally:
             await connection.close()
 
-    def runner_support(self, target: Target) -> RunnerSupport:
-        """Return how a runner connects, and Alembic's rules for the dialect."""
+    async def runner_support(self, target: Target) -> RunnerSupport:
+        """Return how a runner connects, and Alembic's rules for the dialect.
+
+        A token of the URL is all that it needs; else it gets one for each request, and what
+        they are made of stays here.
+        """
         given = connect_arguments(target.url)
         if target.schema is not None:
             given["schema"] = target.schema
-        return RunnerSupport(connect_arguments=given, extension=_RULES)
+        login = address(target.url).login
+        if login.token is not None:
+            return RunnerSupport(connect_arguments=given, extension=_RULES)
+
+        async def renew() -> str:
+            with opening(target.name, None):
+                return await self._threads.run(lambda: self._tokens.secret(login))
+
+        return RunnerSupport(
+            connect_arguments=given,
+            extension=_RULES,
+            url=without_login(target.url),
+            secrets=frozenset(filter(None, (login.secret,))),
+            renew=renew,
+        )
 
     def in_database(self, target: Target, database: str) -> Target:
         """Return *target* in another catalog; see `Spanning.in_database`."""
@@ -137,7 +166,7 @@ class DatabricksProvider(Provider):
 
     async def _dial(self, target: Target, place: Address) -> Driver:
         await self._turn()
-        dialling = self._threads.start(lambda: _dial(target, place))
+        dialling = self._threads.start(lambda: _dial(target, place, self._tokens))
         try:
             driver = await asyncio.wrap_future(dialling)
         except asyncio.CancelledError:
@@ -160,7 +189,10 @@ class DatabricksProvider(Provider):
 
     async def _delay(self, target: Target, place: Address) -> ConnectError:
         """Return why a session did not open in time."""
-        state = await self._threads.run(lambda: state_of(place, timeout=_STATE_PATIENCE))
+        api = Api(place.login, self._tokens)
+        state = await self._threads.run(
+            lambda: state_of(api, place.warehouse, timeout=_STATE_PATIENCE)
+        )
         if state in _ON_ITS_WAY:
             line = f"the warehouse at {place.server} is starting; try again shortly"
             return StartingError(line, target=target.name)
@@ -183,12 +215,13 @@ async def _prepared(connection: Connection, place: Address) -> Connection:
     return connection
 
 
-def _dial(target: Target, place: Address) -> Driver:
+def _dial(target: Target, place: Address, tokens: Tokens) -> Driver:
     if place.trusted is not None:
         ssl.create_default_context(cafile=place.trusted)  # the connector stumbles over a bad file
     given = connect_arguments(target.url)
     arguments: dict[str, Any] = {
         **given,
+        **renewing(place.login, tokens),
         "schema": place.schema,
         "session_configuration": _settings(target),
         "use_cloud_fetch": False,  # results of ours are small; storage has another address

@@ -13,13 +13,14 @@ from providers.base import Session
 from providers.databricks.address import Address
 from providers.databricks.connection import Connection
 from providers.databricks.errors import condition_of, reading, sending, waiting
-from providers.databricks.history import ERRORS, outcome_of
+from providers.databricks.history import outcome_of
 from providers.databricks.listing import as_query, own_catalogs, own_schemas
 from providers.databricks.sql import creation, mark, move, version_table
 from providers.databricks.threads import Threads
 from providers.errors import ConnectionLostError, StampConflictError, StatementError
 from providers.names import matching, need_one_column, need_texts
 from providers.types import Heads, Outcome, Receipt, Statement, Target
+from providers.workspace.rest import ERRORS, Api
 
 _NO_TABLE = "TABLE_OR_VIEW_NOT_FOUND"
 
@@ -37,12 +38,13 @@ class DatabricksSession(Session):
     """
 
     def __init__(
-        self, connection: Connection, target: Target, place: Address, threads: Threads
+        self, connection: Connection, target: Target, place: Address, threads: Threads, api: Api
     ) -> None:
         self._connection = connection
         self._target = target
         self._place = place
         self._threads = threads
+        self._api = api
         self._table = version_table(target, place)
 
     async def heads(self) -> Heads:
@@ -83,7 +85,9 @@ class DatabricksSession(Session):
             await self._connection.query("SELECT 1")  # a dead session has to say so
         try:
             return await self._threads.run(
-                lambda: outcome_of(self._place, mark(ticket), timeout=_HISTORY_PATIENCE)
+                lambda: outcome_of(
+                    self._api, self._place.warehouse, mark(ticket), timeout=_HISTORY_PATIENCE
+                )
             )
         except ERRORS as error:
             line = "the query history gave no answer; try again"

@@ -53,7 +53,7 @@ class Compiler:
                 there for too long; nothing was sent to any target.
             ShadowError: The shadow that the history's settings name cannot be used.
         """
-        provider = await self._providers.of(route.target.dialect)
+        provider = await self._providers.of(route.target)
         place = route.history.shadow.place(route.target.dialect)
         if place == NONE or not isinstance(provider, Shadowing):
             return await self._live(route, "there is no shadow")
@@ -92,7 +92,7 @@ class Compiler:
         """
         with on_shadow(route):
             async with making as shadow:
-                provider = await self._providers.of(shadow.dialect)
+                provider = await self._providers.of(shadow)
                 async with (
                     provider.open(shadow) as session,
                     self._talk(route, shadow, later=False) as talk,
@@ -111,7 +111,8 @@ class Compiler:
     async def _talk(
         self, route: Route, shadow: Target, *, later: bool
     ) -> AsyncIterator[Conversation]:
-        support = (await self._providers.of(shadow.dialect)).runner_support(shadow)
+        provider = await self._providers.of(shadow)
+        support = await provider.runner_support(shadow)
         async with self._runners.compile(route, shadow, support=support, later=later) as talk:
             yield talk
 

@@ -7,13 +7,13 @@ import json
 import os
 import signal
 from asyncio.subprocess import Process
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeAlias
 
-from providers.errors import LevelheadError
+from providers.errors import LevelheadError, ProviderError
 from sync.errors import RunnerLostError, RunnerTimeoutError
 from sync.plan.failures import failure, shortened
 from sync.scrub import scrub
@@ -24,6 +24,9 @@ KEPT = 65536
 #: Seconds to wait for the end of standard error when the runner has ended.
 PATIENCE = 1.0
 
+
+#: What a runner says that needs a token for its next request.
+ASKS_FOR_TOKEN = {"say": "token"}
 
 #: A statement as it is compared: sha256 of its text, and of its parameters if it has any.
 Sent: TypeAlias = tuple[str, str | None]
@@ -75,16 +78,24 @@ Word: TypeAlias = About | Done | Failed | Note | End
 class Conversation:
     """One running runner.
 
-    Every text that it says has the known secrets taken out before anybody sees it.
+    Every text that it says has the known secrets taken out before anybody sees it. Where its
+    requests need tokens that run out, it is given one at each; nobody hears of that.
     """
 
     def __init__(
-        self, process: Process, *, subject: str, history: str, secrets: Collection[str]
+        self,
+        process: Process,
+        *,
+        subject: str,
+        history: str,
+        secrets: Collection[str],
+        renew: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         self._process = process
         self._subject = subject  #: the target's name, or the history's
         self._history = history
-        self._secrets = secrets
+        self._secrets = {*secrets}
+        self._renew = renew
         self._heard = False
         self._errors = b""  #: the end of standard error
         self._drain = asyncio.create_task(self._read_errors())
@@ -118,14 +129,29 @@ class Conversation:
             RunnerLostError: It ended without one.
             RunnerTimeoutError: The time that its caller allows is over.
         """
+        while (said := await self._said()) == ASKS_FOR_TOKEN:
+            await self._give_token()
+        self._heard = True
+        return self._word(self._scrubbed(said))
+
+    async def _said(self) -> dict[str, Any]:
         assert self._process.stdout is not None  # noqa: S101 - it was started with a pipe
         try:
             length = await self._process.stdout.readuntil(b"\n")
             payload = await self._process.stdout.readexactly(int(length))
         except asyncio.IncompleteReadError as error:
             raise await self._lost() from error
-        self._heard = True
-        return self._word(self._scrubbed(json.loads(payload)))
+        said: dict[str, Any] = json.loads(payload)
+        return said
+
+    async def _give_token(self) -> None:
+        """Answer with a token that is valid now; with none where there is none to be had."""
+        try:
+            token = await self._renew() if self._renew else ""
+        except ProviderError:
+            token = ""
+        self._secrets |= {token} - {""}
+        await self.ask({"say": "token", "token": token})
 
     def _word(self, said: dict[str, Any]) -> Word:
         kind = said.pop("say")

@@ -100,7 +100,7 @@ class Runners:
         asked = migration(history, target, order, heads, support)
         types = [astuple(one) for one in known]
         request = {"op": "migrate", **asked, "part": [part.start, part.stop], "known": types}
-        async with self._talk(history, target.name, request) as talk:
+        async with self._talk(history, target.name, request, support) as talk:
             yield talk
 
     @asynccontextmanager
@@ -118,7 +118,7 @@ class Runners:
         asked = migration(route.history, shadow, route.order, route.heads, support)
         own = route.history.shadow.place(route.target.dialect) == AUTO
         request = {"op": "compile", **asked, "later": later, "on_own_server": own}
-        async with self._talk(route.history, shadow.name, request) as talk:
+        async with self._talk(route.history, shadow.name, request, support) as talk:
             yield talk
 
     async def _answer(self, history: History, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -135,11 +135,17 @@ class Runners:
 
     @asynccontextmanager
     async def _talk(
-        self, history: History, subject: str, request: Mapping[str, Any]
+        self,
+        history: History,
+        subject: str,
+        request: Mapping[str, Any],
+        support: RunnerSupport = RunnerSupport(),  # noqa: B008 - frozen
     ) -> AsyncIterator[Conversation]:
         process = await start(history)
-        secrets = {*self._secrets, *secrets_in(request.get("url", ""))} - {""}
-        talk = Conversation(process, subject=subject, history=history.name, secrets=secrets)
+        known = {*self._secrets, *support.secrets, *secrets_in(request.get("url", ""))} - {""}
+        talk = Conversation(
+            process, subject=subject, history=history.name, secrets=known, renew=support.renew
+        )
         try:
             async with asyncio.timeout(self._timeout.total_seconds()) as limit:
                 await talk.ask({**asked_of(history), **request})
@@ -192,9 +198,11 @@ def migration(
     return {
         "driver": history.driver,
         "connect_arguments": dict(support.connect_arguments),
+        "environment": dict(support.environment),
+        "renews": support.renew is not None,
         "extension": str(support.extension) if support.extension else None,
         "target": target.name,
-        "url": target.url,
+        "url": support.url or target.url,
         "schema": target.schema,
         "version_table": target.version_table,
         "version_table_schema": target.version_table_schema or target.schema,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from providers.errors import ConfigError
-from providers.registry import known_providers
+from providers.registry import dialect_of, known_providers
 from providers.types import Target
 from sync.settings.model import (
     Api,
@@ -162,7 +162,7 @@ def _surroundings(document: Document, folder: Path) -> Surroundings:
     return Surroundings(
         folder=folder,
         histories=frozenset(name for _, name in _names(document, "history")),
-        dialects=frozenset(known_providers()),
+        providers=frozenset(known_providers()),
     )
 
 
@@ -274,10 +274,12 @@ def _pattern(table: TenantsTable, history: HistoryTable) -> Tenants:
 
 def _target(table: TargetKeys, history: HistoryTable) -> Target:
     url = table.url.get_secret_value()
+    provider = parse_url(url).get_backend_name()
     return Target(
         name=table.name,
         history=table.history,
-        dialect=parse_url(url).get_backend_name(),
+        dialect=dialect_of(provider),
+        provider=provider,
         url=url,
         schema=table.schema_,
         version_table=history.version_table,

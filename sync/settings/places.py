@@ -33,6 +33,7 @@ def _place(url: URL) -> tuple[str | None, ...]:
         port,
         url.database or url.username,
         parameter(url, "catalog").lower(),
+        parameter(url, "instance") or parameter(url, "endpoint"),
     )
 
 

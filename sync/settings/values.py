@@ -38,7 +38,7 @@ class Surroundings:
 
     folder: Path  #: relative paths start here
     histories: frozenset[str]  #: names in the file
-    dialects: frozenset[str]  #: those with a provider
+    providers: frozenset[str]  #: names that a target's URL may begin with
 
 
 def surroundings(info: ValidationInfo) -> Surroundings | None:
@@ -191,8 +191,8 @@ def _sqlite_url(url: URL, around: Surroundings | None) -> str:
 def _target_url(value: SecretStr, info: ValidationInfo) -> SecretStr:
     dialect = parse_url(value.get_secret_value()).get_backend_name()
     around = surroundings(info)
-    if around and dialect not in around.dialects:
-        known = ", ".join(sorted(around.dialects))
+    if around and dialect not in around.providers:
+        known = ", ".join(sorted(around.providers))
         raise ValueError(f"no provider for dialect {quote(dialect)}; known are {known}")
     return value
 

@@ -145,11 +145,22 @@ async def test_the_url_comes_from_the_usual_variables(sample: Sample) -> None:
     [
         (
             {"POSTGRES_PROVIDER": "databricks", "DATABASE_URL": "", "DATABRICKS_HOST": "h"},
-            "POSTGRES_PROVIDER is 'databricks'; set DATABRICKS_HTTP_PATH, DATABRICKS_TOKEN",
+            "POSTGRES_PROVIDER is 'databricks'; set DATABRICKS_HTTP_PATH",
         ),
         (
-            {"POSTGRES_PROVIDER": "lakebase"},
-            "POSTGRES_PROVIDER is 'lakebase'; choose one of: databricks, local",
+            {
+                "POSTGRES_PROVIDER": "lakebase",
+                "DATABASE_URL": "lakebase://token:s3cret@127.0.0.1:1/app",
+            },
+            "cannot use lakebase: lakebase: its URL cannot be used: ",
+        ),
+        (
+            {"POSTGRES_PROVIDER": "lakebase", "DATABASE_URL": "", "DATABRICKS_HOST": "h"},
+            "POSTGRES_PROVIDER is 'lakebase'; set DATABRICKS_HOST, and one of LAKEBASE_INSTANCE",
+        ),
+        (
+            {"POSTGRES_PROVIDER": "elsewhere"},
+            "POSTGRES_PROVIDER is 'elsewhere'; choose one of: databricks, lakebase, local",
         ),
         (
             {"DATABASE_URL": "s3cret"},
@@ -165,7 +176,16 @@ async def test_the_url_comes_from_the_usual_variables(sample: Sample) -> None:
             "cannot use nosuch: Can't load plugin: sqlalchemy.dialects:nosuch",
         ),
     ],
-    ids=["databricks", "lakebase", "no URL", "no number", "nobody listens", "unknown dialect"],
+    ids=[
+        "databricks",
+        "lakebase",
+        "no instance",
+        "no such provider",
+        "no URL",
+        "no number",
+        "nobody listens",
+        "unknown dialect",
+    ],
 )
 async def test_bad_input_gives_one_line(tmp_path: Path, environ: dict[str, str], line: str) -> None:
     """A wrong setting is named in one line, without traceback or password."""

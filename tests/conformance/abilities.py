@@ -7,11 +7,13 @@ from collections.abc import Mapping
 import pytest
 
 from tests.conformance.adapters import Adapter, MemoryAdapter, PostgresAdapter
+from tests.conformance.lakebases import LakebaseAdapter
 from tests.conformance.warehouses import DatabricksAdapter
 
 ADAPTERS: Mapping[str, type[Adapter]] = {
     "memory": MemoryAdapter,
     "postgres": PostgresAdapter,
+    "lakebase": LakebaseAdapter,
     "databricks": DatabricksAdapter,
 }
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from providers.base import ON_TARGET, Provider
+from providers.base import ON_TARGET, Provider, Session
 from providers.memory import Fault, MemoryDatabase, MemoryProvider, What, Where
 from providers.postgres.provider import PostgresProvider
 from providers.postgres.sql import identifier, version_schema, version_table
@@ -40,6 +40,10 @@ class Adapter(ABC):
     target: Target
     slow: Statement  #: runs until its session is cut
     odd_name: str = 'Odd "name"'  #: as odd as a table's name may be
+
+    def opened(self, shadow: Target) -> AbstractAsyncContextManager[Session]:
+        """Open a session on a shadow, which another provider may have to open."""
+        return self.provider.open(shadow)
 
     @abstractmethod
     async def tables(self) -> set[str]:

@@ -18,8 +18,10 @@ from providers.databricks.warehouse import Warehouse, warehouse_process
 from tests.conformance.abilities import ADAPTERS
 from tests.conformance.adapters import Adapter, MemoryAdapter, PostgresAdapter
 from tests.conformance.gate import gate
+from tests.conformance.lakebases import LakebaseAdapter
 from tests.conformance.proxy import proxy
 from tests.conformance.warehouses import DatabricksAdapter
+from tests.support.lakebase import Authority, authority, running_workspace
 
 
 @pytest.fixture
@@ -33,6 +35,23 @@ async def postgres_adapter(database: str) -> AsyncIterator[PostgresAdapter]:
     """Give an empty database on a real server."""
     async with proxy(database) as before, AsyncExitStack() as cleanup:
         yield PostgresAdapter(database, before, cleanup)
+
+
+@pytest.fixture(scope="session")
+def trusted(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Give a certificate authority of the suite's own."""
+    return authority(tmp_path_factory.mktemp("authority"), "localhost")
+
+
+@pytest.fixture
+async def lakebase_adapter(database: str, trusted: Authority) -> AsyncIterator[LakebaseAdapter]:
+    """Give an empty database on a real server, reached through a workspace."""
+    with running_workspace(database, trusted) as workspace:
+        async with proxy(database, trusted.tls) as before, AsyncExitStack() as cleanup:
+            adapter = LakebaseAdapter(database, before, cleanup, workspace)
+            await adapter.prepare()
+            yield adapter
+            await adapter.provider.aclose()
 
 
 @pytest.fixture(scope="session")

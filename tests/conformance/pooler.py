@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,8 +18,9 @@ _READY_AND_IDLE = b"ZI"
 class Pooler:
     """Shares *size* server sessions among all clients; they are made as clients sign on."""
 
-    def __init__(self, server: str, size: int) -> None:
+    def __init__(self, server: str, size: int, tls: ssl.SSLContext | None) -> None:
         self._server = server
+        self._tls = tls
         self._size = size
         self._free: asyncio.Queue[Peer] = asyncio.Queue()
         self._sessions: list[Peer] = []
@@ -34,7 +36,7 @@ class Pooler:
                 self._free.put_nowait(server)
 
     async def _sign_on(self, client: Peer) -> None:
-        startup = await client.read_startup()
+        startup = await client.read_startup(self._tls)
         server = await dial(self._server)
         await server.write(startup)
         await _authenticate(client, server)
@@ -105,9 +107,11 @@ async def session_pooler(server: str) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def pooler(server: str, *, size: int) -> AsyncIterator[str]:
-    """Run a pooler before the server of the URL *server*; give its URL."""
-    running = Pooler(server, size)
+async def pooler(
+    server: str, *, size: int, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    """Run a pooler before the server of the URL *server*; give its URL. See `proxy` for *tls*."""
+    running = Pooler(server, size, tls)
     async with listening(running.serve) as port:
         try:
             yield through(server, port)

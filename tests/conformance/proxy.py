@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,8 +15,9 @@ _STARTING = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
 class Proxy:
     """Passes all on until it is told to lose a reply, or to say that the server is starting."""
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, tls: ssl.SSLContext | None) -> None:
         self._server = server
+        self._tls = tls
         self._marked: bytes | None = None
         self._cancels = True
         self.url = ""
@@ -31,7 +33,7 @@ class Proxy:
 
     async def serve(self, client: Peer) -> None:
         """Stand between one client and the server."""
-        startup = await client.read_startup()
+        startup = await client.read_startup(self._tls)
         if asks_to_cancel(startup) and not self._cancels:
             return
         if self.is_starting:
@@ -74,9 +76,9 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxy(server: str) -> AsyncIterator[Proxy]:
-    """Run a proxy before the server of the URL *server*."""
-    running = Proxy(server)
+async def proxy(server: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Proxy]:
+    """Run a proxy before the server of the URL *server*; with *tls* it speaks that to clients."""
+    running = Proxy(server, tls)
     async with listening(running.serve) as port:
         running.url = through(server, port)
         yield running

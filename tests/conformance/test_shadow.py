@@ -29,7 +29,7 @@ def shadow_of(
 
 async def write(adapter: Adapter, target: Target, table: str, before: Heads, after: Heads) -> None:
     """Create *table* on *target*, and stamp it."""
-    async with adapter.provider.open(target) as session:
+    async with adapter.opened(target) as session:
         sql = f"CREATE TABLE {table} (id INTEGER)"
         await session.execute(Statement(sql), ticket=f"{target.url}:{table}")
         await session.stamp(before=before, after=after)
@@ -37,7 +37,7 @@ async def write(adapter: Adapter, target: Target, table: str, before: Heads, aft
 
 async def heads_of(adapter: Adapter, target: Target) -> Heads:
     """Return the heads of *target*, on a session of their own."""
-    async with adapter.provider.open(target) as session:
+    async with adapter.opened(target) as session:
         return await session.heads()
 
 
@@ -56,7 +56,7 @@ async def test_new_shadow_is_empty(adapter: Adapter, major: str) -> None:
     async with shadow_of(adapter, major) as shadow:
         assert (shadow.dialect, shadow.history) == (adapter.target.dialect, "app")
         assert shadow.name == "shadow of orders"
-        async with adapter.provider.open(shadow) as session:
+        async with adapter.opened(shadow) as session:
             assert await session.server_major() == major
             assert await session.heads() == BASE
             with pytest.raises(StatementError):
@@ -112,7 +112,7 @@ async def test_cancelled_block(adapter: Adapter, major: str) -> None:
 async def test_session_that_stays_open(adapter: Adapter, major: str) -> None:
     """A session that is left open keeps no shadow from going."""
     async with shadow_of(adapter, major) as shadow:
-        left = adapter.provider.open(shadow)
+        left = adapter.opened(shadow)
         await left.__aenter__()
     assert await is_gone(adapter, shadow)
     await left.__aexit__(None, None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -25,14 +26,16 @@ class Peer:
         header = await self.reader.readexactly(5)
         return header + await self.reader.readexactly(struct.unpack("!i", header[1:])[0] - 4)
 
-    async def read_startup(self) -> bytes:
-        """Return the message that a connection begins with; TLS is turned down."""
+    async def read_startup(self, tls: ssl.SSLContext | None = None) -> bytes:
+        """Return the message that a connection begins with; TLS begins where we have *tls*."""
         while True:
             header = await self.reader.readexactly(8)
             length, code = struct.unpack("!ii", header)
             if code != _SSL_REQUEST:
                 return header + await self.reader.readexactly(length - 8)
-            await self.write(b"N")
+            await self.write(b"S" if tls else b"N")
+            if tls:
+                await self.writer.start_tls(tls)
 
     async def write(self, message: bytes) -> None:
         """Send *message*."""

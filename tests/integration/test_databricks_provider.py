@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from urllib3.exceptions import HTTPError
 
 from providers.databricks import address
-from providers.databricks.address import Address, connect_arguments
+from providers.databricks.address import connect_arguments
 from providers.databricks.history import state_of
 from providers.databricks.provider import DatabricksProvider
 from providers.databricks.session import DatabricksSession
@@ -31,6 +32,8 @@ from providers.errors import (
     StatementError,
 )
 from providers.types import BASE, Outcome, Statement
+from providers.workspace.rest import Api
+from providers.workspace.tokens import Tokens
 from tests.conformance.gate import Gate
 from tests.conformance.wire import Peer, listening
 from tests.support.warehouse_client import history
@@ -183,7 +186,8 @@ class TestOpening:
             words = r"no TLS session with 127.*certificate\); check _tls_trusted_ca_file"
             await refuses(url_of(own), ConnectError, words)
             stranger = address.address(url_of(own))
-            assert await asyncio.to_thread(state_of, stranger, timeout=5) is None
+            api = Api(stranger.login, Tokens())
+            assert await asyncio.to_thread(state_of, api, stranger.warehouse, timeout=5) is None
 
 
 class TestStatements:
@@ -316,17 +320,11 @@ class TestResolving:
 
     async def test_no_history(self, session: DatabricksSession) -> None:
         """A history that may not be read is UNKNOWN; one that does not answer is another matter."""
-        place = session._place
-        session._place = Address(
-            place.server,
-            place.origin,
-            place.http_path,
-            token="not-it",  # noqa: S106 - made up
-        )
+        api = session._api
+        stranger = replace(api.login, token="not-it")  # noqa: S106 - made up
+        session._api = replace(api, login=stranger)
         assert await session.resolve(CREATE, ticket="t1") is Outcome.UNKNOWN
-        session._place = Address(
-            place.server, "http://127.0.0.1:1", place.http_path, token=place.token
-        )
+        session._api = replace(api, login=replace(api.login, origin="http://127.0.0.1:1"))
         with pytest.raises(ConnectionLostError, match="query history gave no answer; try again"):
             await session.resolve(CREATE, ticket="t1")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from providers.databricks.address import Address, AddressError, address, connect_arguments
+from providers.workspace.login import Login
 
 PATH = "http_path=%2Fsql%2F1.0%2Fwarehouses%2Fab12"
 URL = f"databricks://token:dapi%2F1@dbc.example.com?{PATH}"
@@ -12,9 +13,8 @@ def test_address() -> None:
     """A URL says where the warehouse and its workspace's REST API are."""
     assert address(f"{URL}&catalog=main&schema=eu") == Address(
         server="dbc.example.com",
-        origin="https://dbc.example.com",
         http_path="/sql/1.0/warehouses/ab12",
-        token="dapi/1",  # noqa: S106 - made up
+        login=Login(origin="https://dbc.example.com", token="dapi/1"),  # noqa: S106 - made up
         catalog="main",
         schema="eu",
     )

@@ -31,8 +31,15 @@ from providers.errors import (
     ProviderError,
     StatementError,
 )
+from providers.workspace.login import Login
 
-PLACE = Address("dbc:443", "https://dbc:443", "/sql/x", "geheim", catalog="main", schema="eu")
+PLACE = Address(
+    "dbc:443",
+    "/sql/x",
+    Login(origin="https://dbc:443", token="geheim"),  # noqa: S106 - made up
+    catalog="main",
+    schema="eu",
+)
 SECRET = "geheim"  # noqa: S105 - made up
 
 #: Roots: what is raised as one of them, or hangs directly below, counts as lost.

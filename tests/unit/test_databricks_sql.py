@@ -7,11 +7,12 @@ import pytest
 from providers.databricks.address import Address
 from providers.databricks.sql import identifier, literal, move, use, version_table
 from providers.types import BASE, Target
+from providers.workspace.login import Login
 
 
 def place(**names: str) -> Address:
     """Return an address with these names."""
-    return Address("h", "https://h", "/p", "t", **names)
+    return Address("h", "/p", Login(origin="https://h"), **names)
 
 
 def target(**settings: Any) -> Target:  # noqa: ANN401 - the fields of a Target

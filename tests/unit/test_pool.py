@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from providers.types import Target
 from sync import pool
 from sync.pool import Providers
 
@@ -31,7 +32,8 @@ async def test_drivers_are_imported_beside_the_event_loop(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(pool, "known_providers", lambda: {"slow": "slow_driver:SlowProvider"})
     providers = Providers()
-    first, second = await asyncio.gather(providers.of("slow"), providers.of("slow"))
+    target = Target(name="orders", history="app", dialect="slow", url="slow://")
+    first, second = await asyncio.gather(providers.of(target), providers.of(target))
     assert first is second
     assert sys.modules["slow_driver"].IMPORTED_BY is not threading.main_thread()
     await providers.aclose()

@@ -7,15 +7,21 @@ import pytest
 from providers import registry
 from providers.base import Provider
 from providers.errors import UnknownDialectError
-from providers.registry import BUILT_IN, ENTRY_POINT_GROUP, known_providers, load_provider
+from providers.registry import (
+    BUILT_IN,
+    ENTRY_POINT_GROUP,
+    dialect_of,
+    known_providers,
+    load_provider,
+)
 
 
 @pytest.mark.parametrize("dialect", BUILT_IN)
 def test_built_in(dialect: str) -> None:
-    """Each built-in import string leads to a provider of that very dialect."""
+    """Each built-in import string leads to a provider of the dialect that goes with its name."""
     provider = load_provider(dialect, BUILT_IN)
     assert isinstance(provider, Provider)
-    assert provider.dialect == dialect
+    assert provider.dialect == dialect_of(dialect)
 
 
 def test_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +37,8 @@ def test_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unknown_dialect() -> None:
     """A dialect without a provider is named, together with the choices."""
     with pytest.raises(
-        UnknownDialectError, match="'oracle'; choose one of databricks, memory, postgresql"
+        UnknownDialectError,
+        match="'oracle'; choose one of databricks, lakebase, memory, postgresql",
     ):
         load_provider("oracle", BUILT_IN)
 

@@ -170,7 +170,10 @@ def test_every_mistake_in_one_go(folder: Path) -> None:
         'target "eu".history: there is no history "ap" (did you mean "app"?)',
         "target \"eu\".policy: must be 'apply', 'approve', 'observe' or 'off'",
         "target[2].name: is missing",
-        'target[2].url: no provider for dialect "mysql"; known are databricks, memory, postgresql',
+        (
+            'target[2].url: no provider for dialect "mysql"; known are databricks, lakebase, '
+            "memory, postgresql"
+        ),
     ]
 
 

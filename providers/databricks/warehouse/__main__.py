@@ -37,6 +37,7 @@ def _options() -> Options:
         port=given.port,
         tls=tls,
         catalogs=tuple(given.catalog),
+        token_life=given.token_life,
     )
 
 
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="For programs; people run levelhead warehouse.")
     parser.add_argument("--directory", type=Path)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--token-life", type=int, required=True)
     parser.add_argument("--certificate", type=Path)
     parser.add_argument("--key", type=Path)
     parser.add_argument("--catalog", action="append", required=True)

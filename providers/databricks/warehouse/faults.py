@@ -56,9 +56,10 @@ class State(StrEnum):
 class RefusedError(Exception):
     """A request is answered with a status of HTTP instead of a result."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, body: bytes = b"") -> None:
         self.status = status
         self.reason = reason
+        self.body = body  #: JSON, for those who read no header
         super().__init__(f"{status} {reason}")
 
 

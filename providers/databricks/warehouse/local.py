@@ -18,6 +18,7 @@ from typing import Protocol
 from urllib.parse import quote, urlencode
 
 from providers.databricks.warehouse.faults import Fault
+from providers.databricks.warehouse.oauth import CLIENT, HOUR
 from providers.databricks.warehouse.server import (
     WAREHOUSE_ID,
     Options,
@@ -86,6 +87,10 @@ class Warehouse:
         options = {k: v for k, v in self.connect_args(trusted).items() if k != "enable_telemetry"}
         return f"{self._url(catalog, schema, secret or quote(self.token, ''))}&{urlencode(options)}"
 
+    def machine_url(self, catalog: str = "main", schema: str = "default") -> str:
+        """Return the URL of a target that signs in as the service principal, by OAuth."""
+        return self.target_url(catalog, schema).replace("//token:", f"//{CLIENT}:")
+
     def connect_args(self, trusted: Path | None = None) -> dict[str, str | int | bool]:
         """Return what the client needs beside host, path and token.
 
@@ -113,6 +118,7 @@ def local_warehouse(
     tls: Tls | None = None,
     port: int = 0,
     catalogs: tuple[str, ...] = ("main",),
+    token_life: int = HOUR,
 ) -> Iterator[Warehouse]:
     """Run a warehouse in threads of this process for the block.
 
@@ -125,12 +131,15 @@ def local_warehouse(
         tls: Certificate and key; None: plain http.
         port: 0 takes a free one.
         catalogs: Those of a new warehouse; the first is the default.
+        token_life: Seconds for which the OAuth tokens of its service principal are valid.
 
     Raises:
         WarehouseError: The port is taken, the directory is in use or cannot be used, or
             certificate and key are none.
     """
-    options = _options(directory, token, tls, port, catalogs)
+    options = _options(
+        directory, token=token, tls=tls, port=port, catalogs=catalogs, token_life=token_life
+    )
     with serving(options, clock=_now, monotonic=time.monotonic) as running:
         yield Warehouse(running.port, options.token, running.faults, tls is not None, os.getpid())
 
@@ -143,13 +152,16 @@ def warehouse_process(
     tls: Tls | None = None,
     port: int = 0,
     catalogs: tuple[str, ...] = ("main",),
+    token_life: int = HOUR,
 ) -> Iterator[Warehouse]:
     """Run a warehouse in a process of its own for the block.
 
     It ends with this process, however this process ends. Arguments and errors are those of
     `local_warehouse`. It may be killed by its `pid`; the block does not mind.
     """
-    options = _options(directory, token, tls, port, catalogs)
+    options = _options(
+        directory, token=token, tls=tls, port=port, catalogs=catalogs, token_life=token_life
+    )
     process = subprocess.Popen(  # noqa: S603 - our own module, with our own arguments
         # -P: what lies in the working directory is not ours, whatever its name.
         [sys.executable, "-P", "-m", "providers.databricks.warehouse", *_arguments(options)],
@@ -169,10 +181,12 @@ def warehouse_process(
 
 def _options(
     directory: Path | None,
+    *,
     token: str | None,
     tls: Tls | None,
     port: int,
     catalogs: tuple[str, ...],
+    token_life: int,
 ) -> Options:
     return Options(
         token=token or secrets.token_urlsafe(24),
@@ -180,11 +194,12 @@ def _options(
         port=port,
         tls=tls,
         catalogs=catalogs,
+        token_life=token_life,
     )
 
 
 def _arguments(options: Options) -> list[str]:
-    found = ["--port", str(options.port)]
+    found = ["--port", str(options.port), "--token-life", str(options.token_life)]
     if options.directory:
         found += ["--directory", str(options.directory)]
     if options.tls:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import duckdb
 
 from providers.databricks.warehouse.engine import Engine
 from providers.databricks.warehouse.faults import Faults
+from providers.databricks.warehouse.oauth import HOUR, Doorman
 from providers.databricks.warehouse.operations import Operations
 from providers.databricks.warehouse.session import LocalEngine
 from providers.databricks.warehouse.storage import FILE, Storage
@@ -44,6 +46,7 @@ class Options:
     """What a warehouse is started with."""
 
     token: str = field(repr=False)
+    token_life: int = HOUR  #: seconds for which OAuth tokens are valid
     directory: Path | None = None  #: where it keeps everything; None: in memory
     port: int = 0  #: 0: a free one
     tls: Tls | None = None  #: None: plain http
@@ -94,7 +97,8 @@ def listening(
         WarehouseError: The port is taken, or certificate and key are none.
     """
     operations = Operations(engine, options.catalogs[0], monotonic)
-    front = Front(WAREHOUSE_ID, options.token, operations, engine.log)
+    doorman = Doorman(options.token, options.token_life, clock=time.time, monotonic=monotonic)
+    front = Front(WAREHOUSE_ID, doorman, operations, engine.log)
     try:
         server = _server(options, front)
     except WarehouseError:

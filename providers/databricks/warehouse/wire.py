@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import re
 import socket
 import ssl
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,7 +17,7 @@ from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
 from thrift.Thrift import TApplicationException, TMessageType
 from thrift.transport.TTransport import TMemoryBuffer
 
-from providers.databricks.warehouse import rest
+from providers.databricks.warehouse import oauth, rest
 from providers.databricks.warehouse.faults import CutError, RefusedError
 from providers.databricks.warehouse.operations import Operations
 from providers.databricks.warehouse.statements import StatementLog
@@ -30,6 +29,7 @@ _GENERATED: Any = TCLIService
 #: Requests that may wait for being accepted: clients come in crowds.
 _BACKLOG = 256
 _REASON = "x-databricks-reason-phrase"
+_JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Front:
     """What requests are checked against, and who answers them."""
 
     warehouse: str  #: the id in the HTTP path
-    token: str = field(repr=False)
+    doorman: oauth.Doorman
     operations: Operations
     log: StatementLog
 
@@ -139,13 +139,16 @@ class _Request(BaseHTTPRequestHandler):
     wbufsize = -1  # headers and body leave together
 
     def do_POST(self) -> None:
-        """Answer a Thrift message."""
+        """Answer a Thrift message, or give a token."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self._reply("application/x-thrift", lambda: self._thrift(body))
+        if self.path == oauth.TOKEN:
+            self._reply(_JSON, lambda: self._token(body))
+        else:
+            self._reply("application/x-thrift", lambda: self._thrift(body))
 
     def do_GET(self) -> None:
-        """Answer a question of the REST API."""
-        self._reply("application/json", self._rest)
+        """Answer a question of the REST API, or where tokens are given."""
+        self._reply(_JSON, self._rest)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the base class
         """Leave requests to the debug log."""
@@ -156,25 +159,34 @@ class _Request(BaseHTTPRequestHandler):
         asked = _PATH.fullmatch(self.path.split("?", 1)[0])
         if asked is None or asked.group(1) != front.warehouse:
             raise RefusedError(404, f"There is no warehouse at {self.path}.")
-        self._check_token()
+        front.doorman.check(self._authorization())
         front.operations.faults.admit()
         return thrift_answer(front.operations, body)
 
     def _rest(self) -> bytes:
-        self._check_token()
         front = self.server.front
+        if told := front.doorman.told(self.path, self._host()):
+            return told
+        front.doorman.check(self._authorization())
         return rest.answer(self.path, front.warehouse, front.log, front.operations.faults.state())
 
-    def _check_token(self) -> None:
-        given = self.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {self.server.front.token}".encode()):
-            raise RefusedError(403, "Invalid access token.")
+    def _token(self, body: bytes) -> bytes:
+        return self.server.front.doorman.give(self._authorization(), body, self._host())
+
+    def _host(self) -> str:
+        """Return the address by which the client knows this server."""
+        scheme = "https" if isinstance(self.connection, ssl.SSLSocket) else "http"
+        return f"{scheme}://{self.headers.get('Host', '')}"
+
+    def _authorization(self) -> str:
+        return self.headers.get("Authorization", "")
 
     def _reply(self, content_type: str, answer: Any) -> None:  # noqa: ANN401 - a callable
         try:
             body = answer()
         except RefusedError as refused:
-            self._send(refused.status, b"", {_REASON: refused.reason, "Retry-After": "1"})
+            told = {_REASON: refused.reason, "Retry-After": "1", "Content-Type": _JSON}
+            self._send(refused.status, refused.body, told)
         except CutError:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)

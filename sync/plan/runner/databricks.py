@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 
 from .guard import VersionGuard
+from .tokens import NoTokenError
 
 MISSING = "TABLE_OR_VIEW_NOT_FOUND"
 
@@ -83,7 +84,9 @@ class Guard(VersionGuard):
 
 def was_turned_away(error: Exception) -> bool:
     """Tell whether a statement was not taken because the token is not valid."""
+    context = getattr(error, "context", None) or {}
+    if any(isinstance(inner, NoTokenError) for inner in error.args):
+        return bool(context.get("method") == SENDING)
     if any(isinstance(inner, OSError) for inner in error.args):
         return False  # the status is that of an earlier answer: this time the network failed
-    context = getattr(error, "context", None) or {}
     return context.get("method") == SENDING and context.get("http-code") in NO_ENTRY

@@ -26,6 +26,7 @@ from .extension import connect_with, loaded, refuse_while
 from .guard import VersionGuard
 from .history import Step, call_hook
 from .pipe import Pipe
+from .tokens import renewing
 
 
 class Environment(ABC):
@@ -48,7 +49,7 @@ class Environment(ABC):
     def run(self) -> dict[str, Any]:
         """Carry out the request; return what the service shall know at the end."""
         refuse_while(self.in_step)
-        connect_with(self.request["connect_arguments"], self.request["url"])
+        connect_with(self.connect_arguments(), self.request["url"])
         self.extension = loaded(self.request["extension"])
         if self.extension is not None:
             self.extension.install(self.skipped, self.noted, self.request["refuse_skips"])
@@ -142,6 +143,11 @@ class Environment(ABC):
                 f"env.py sets search_path so that its version table is in schema {found!r}, the "
                 f"settings look for it in {watched!r}; set schema = {found!r} of the target"
             )
+
+    def connect_arguments(self) -> dict[str, Any]:
+        """Return what every connection to the target is made with."""
+        given: dict[str, Any] = self.request["connect_arguments"]
+        return {**given, **renewing(self.pipe)} if self.request["renews"] else given
 
     def hooks(self, options: dict[str, Any]) -> list[Any]:
         """Return what Alembic calls at each version: env.py's own functions, and ours."""

@@ -35,6 +35,7 @@ def loaded(request: dict[str, Any]) -> tuple[Config, ScriptDirectory]:
         config.set_main_option("sqlalchemy.url", request["url"].replace("%", "%%"))
     facts = {name: request.get(name) or "" for name in ("url", "schema", "target")}
     os.environ.update({name: fill(value, facts) for name, value in request["env"].items()})
+    os.environ.update(request.get("environment", {}))
     config.attributes.update({k: fill(v, facts) for k, v in request["attributes"].items()})
     config.attributes["levelhead.lock_held"] = True
     return config, script

@@ -1,0 +1,1 @@
+"""Lakebase: Databricks' Postgres, which is logged into with credentials that live an hour."""

@@ -1,0 +1,115 @@
+"""What a database is logged into with: minted by the workspace, kept until it nearly runs out.
+
+Postgres looks at the credential at login only, so a session may outlive it. A new one is minted
+before the old one runs out, or when a login was refused with one that somebody else has
+replaced; whoever comes at the same time waits for the same one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from providers.lakebase.address import Address
+from providers.workspace.rest import Api
+from providers.workspace.tokens import Tokens
+
+#: A credential that lives no longer than this is not used for another login, ...
+_MARGIN = timedelta(minutes=2)
+#: ... nor one of which less than this part is left.
+_PART = 0.5
+
+_DATABASE = "/api/2.0/database"
+_POSTGRES = "/api/2.0/postgres"
+_ME = "/api/2.0/preview/scim/v2/Me"
+
+
+class NotRunningError(Exception):
+    """The instance takes no sessions; the text is its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """All that a login needs."""
+
+    host: str
+    role: str
+    password: str = field(repr=False)
+    until: datetime  #: no login with it after that, by the clock that it was minted by
+
+
+class Grants:
+    """The credentials of this process, one for each database."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._tokens = Tokens()
+        self._kept: dict[Address, Grant] = {}
+        self._locks: dict[Address, asyncio.Lock] = {}
+
+    async def grant(self, place: Address, timeout: float) -> Grant:  # noqa: ASYNC109 - of each request, in a thread
+        """Return what *place* can be logged into with now; *timeout* is in seconds.
+
+        Raises:
+            NotRunningError: The instance is not available.
+            SignInError, OSError, HTTPException, ValueError, KeyError, TypeError: No answer of
+                the workspace, or none of its API's.
+        """
+        async with self._locks.setdefault(place, asyncio.Lock()):
+            kept = self.kept(place)
+            if kept is None:
+                kept = await asyncio.to_thread(minted, place, self._tokens, self._clock(), timeout)
+                self._kept[place] = kept
+            return kept
+
+    def kept(self, place: Address) -> Grant | None:
+        """Return what was minted before; None where nothing was, or it may run out any moment."""
+        found = self._kept.get(place)
+        return found if found and found.until > self._clock() else None
+
+    def forget(self, place: Address, refused: Grant) -> None:
+        """Mint anew next time, unless somebody has done so since *refused*."""
+        if self._kept.get(place) == refused:
+            del self._kept[place]
+
+
+def minted(place: Address, tokens: Tokens, now: datetime, timeout: float) -> Grant:
+    """Have a credential minted, and find out what else a login needs; this blocks.
+
+    Raises:
+        NotRunningError: The instance is not available.
+        SignInError, OSError, HTTPException, ValueError, KeyError, TypeError: No answer of the
+            workspace, or none of its API's.
+    """
+    api = Api(place.login, tokens)
+    host = place.host or _host(api, place, timeout)
+    role = place.role or place.login.client or str(api.get(_ME, {}, timeout)["userName"])
+    answer = _credential(api, place, timeout)
+    end = datetime.fromisoformat(answer.get("expiration_time") or answer["expire_time"])
+    return Grant(host, role, str(answer["token"]), now + _usable(end - now))
+
+
+def _usable(life: timedelta) -> timedelta:
+    return max(life - _MARGIN, life * _PART)
+
+
+def _host(api: Api, place: Address, timeout: float) -> str:
+    """Return the direct host, as the workspace tells it."""
+    if place.endpoint is not None:
+        found = api.get(f"{_POSTGRES}/{place.endpoint}", {}, timeout)
+        return str(found["status"]["hosts"]["host"])
+    found = api.get(f"{_DATABASE}/instances/{place.instance}", {}, timeout)
+    if found.get("state", "AVAILABLE") not in {"AVAILABLE", "UPDATING"}:
+        raise NotRunningError(found["state"])
+    return str(found["read_write_dns"])
+
+
+def _credential(api: Api, place: Address, timeout: float) -> Mapping[str, Any]:
+    if place.endpoint is not None:
+        return api.post(f"{_POSTGRES}/credentials", {"endpoint": place.endpoint}, timeout)
+    asked = {"instance_names": [place.instance], "request_id": str(uuid4())}
+    return api.post(f"{_DATABASE}/credentials", asked, timeout)
