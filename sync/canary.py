@@ -13,7 +13,6 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from providers.base import Fingerprinting
 from providers.errors import ShadowError
 from sync.drift import difference, lines
 from sync.election import Elections
@@ -28,7 +27,7 @@ from sync.model import Canary, CanaryState, Decision, PlanState, Run, RunState
 from sync.plan.model import Plan, StepClass
 from sync.plan.route import Route
 from sync.store import approvals, canaries, runs, snapshots
-from sync.trials import Trial, Trials
+from sync.trials import Trial, Trials, telling
 from sync.visit import Visit
 
 #: A run in these states may still come to its end here.
@@ -134,7 +133,7 @@ class Canaries:
                 raise pending(run, plan, named)
             raise needed(run, plan, f"waits for canary {named}: levelhead sync {named}")
         trial = await self._trial(run, visit, plan, route)
-        unlike = await misfit(visit, trial)
+        unlike = await misfit(visit, trial, plan.dialect)
         self.elections.tell(run, plan.digest, unlike)
         is_named = named == run.target
         if unlike is None and (is_named or self.elections.is_first(run, plan.digest)):
@@ -146,9 +145,11 @@ class Canaries:
 
     async def _trial(self, run: Run, visit: Visit, plan: Plan, route: Route) -> Trial:
         try:
+            telling(await visit.session(), plan.dialect)  # before a shadow is made in vain
             return await visit.away(route.heads, self._trials.of(plan, route))
         except ShadowError as error:
-            raise needed(run, plan, f"can have no canary: {error}; mend that") from error
+            why = f"can have no canary: {error}; take canary out of history {plan.history}"
+            raise needed(run, plan, why) from error
 
     async def _choose(self, run: Run, plan: Plan, trial: Trial) -> Passage:
         """Write down that *run* is the canary, unless another service has been faster.
@@ -239,11 +240,9 @@ def failure(target: str, canary: Canary) -> str:
     )
 
 
-async def misfit(visit: Visit, trial: Trial) -> str | None:
+async def misfit(visit: Visit, trial: Trial, dialect: str) -> str | None:
     """Return how the target differs from the shadow where the plan begins; None where equal."""
-    session = await visit.session()
-    if not isinstance(session, Fingerprinting):
-        return "its schema has no fingerprint"
+    session = telling(await visit.session(), dialect)
     if await session.fingerprint() == trial.before.fingerprint:
         return None
     found = lines(difference(trial.before, await session.snapshot()), limit=LINES)

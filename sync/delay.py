@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 from providers.errors import StartingError
@@ -63,15 +64,17 @@ class Delays:
         """
         if self._over:
             raise stopped(error)
-        waits = about(run, Kind.RUN_DELAYED, message=str(error), canary=error.canary)
-        await self._tell(lease, run, waits, RunState.DELAYED)
+        await self._wait_on_record(run, lease, error)
         try:
             async with self._limited(None):
                 while not await self._engine.canaries.is_over(run, error):  # noqa: ASYNC110 - another service may know the end
                     await asyncio.sleep(PAUSE.total_seconds())
         except TimeoutError:
             raise stopped(error) from None
-        await self._tell(lease, run, about(run, Kind.RUN_CONTINUED), RunState.REQUESTED)
+        async with self._engine.log.writing() as batch:
+            await self._engine.leases.confirm(batch.connection, lease)
+            await runs.update(batch.connection, run.id, RunChange(state=RunState.REQUESTED))
+            await batch.append(about(run, Kind.RUN_CONTINUED))
 
     def end(self) -> None:
         """End every wait now, and let none begin: the service stops."""
@@ -123,12 +126,16 @@ class Delays:
             await runs.update(batch.connection, run, RunChange(state=state))
             await batch.append(event, *differences(old, new, target))
 
-    async def _tell(self, lease: Lease, run: Run, event: Draft, state: RunState) -> None:
-        """Put on record that *run* waits for another, or goes on."""
+    async def _wait_on_record(self, run: Run, lease: Lease, error: CanaryPendingError) -> None:
+        """Put on record that *run* waits for a canary; the target's status says so meanwhile."""
         async with self._engine.log.writing() as batch:
-            await self._engine.leases.confirm(batch.connection, lease)
-            await runs.update(batch.connection, run.id, RunChange(state=state))
-            await batch.append(event)
+            connection = batch.connection
+            await self._engine.leases.confirm(connection, lease)
+            if state := await targets.find_to_change(connection, run.target):
+                await targets.save(connection, replace(state, problem=str(error)))
+            await runs.update(connection, run.id, RunChange(state=RunState.DELAYED))
+            told = about(run, Kind.RUN_DELAYED, message=str(error), canary=error.canary)
+            await batch.append(told)
 
 
 def stopped(error: CanaryPendingError) -> CanaryNeededError:

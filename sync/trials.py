@@ -118,9 +118,7 @@ class Trials:
                 self._providers.open(shadow) as session,
                 self._talk(route, shadow) as talk,
             ):
-                if not isinstance(session, Fingerprinting):
-                    raise ShadowError(f"a schema on {route.target.dialect} has no fingerprint")
-                yield Scene(session, session, talk)
+                yield Scene(session, telling(session, route.target.dialect), talk)
 
     @asynccontextmanager
     async def _talk(self, route: Route, shadow: Target) -> AsyncIterator[Conversation]:
@@ -134,6 +132,17 @@ class Trials:
             raise ShadowError("there is no shadow")
         at = None if place == AUTO else place
         return provider.shadow(route.target, at, major=route.major)
+
+
+def telling(session: Session, dialect: str) -> Fingerprinting:
+    """Return *session*, which can tell its schema.
+
+    Raises:
+        ShadowError: It cannot.
+    """
+    if not isinstance(session, Fingerprinting):
+        raise ShadowError(f"a schema on {dialect} has no fingerprint")
+    return session
 
 
 def replayed_parts(steps: Sequence[Step]) -> Iterator[slice]:

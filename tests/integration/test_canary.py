@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 from typing import Any, cast
+from urllib.parse import quote
 
+import asyncpg
 import pytest
 
+from providers.databricks.warehouse import Warehouse
 from sync.attempt import Attempt
 from sync.errors import AuditError
 from sync.events.chain import Event
 from sync.events.kinds import Kind
-from sync.model import CanaryState, Run, RunState, Status, Verb
+from sync.model import CanaryState, Run, RunState, Selection, Status, Verb
 from sync.runtime import Runtime
 from sync.settings import Settings
+from tests.support.cli import until
 from tests.support.engine import (
     events,
     execute,
@@ -30,6 +34,8 @@ from tests.support.histories import Scripts
 from tests.support.postgres import Databases
 
 __all__ = ["scripts"]  # a fixture
+
+pytest_plugins = ["tests.support.warehouse"]
 
 GUARDED = "canary = true"
 
@@ -299,5 +305,56 @@ async def test_a_plan_that_no_shadow_can_show(scripts: Scripts, databases: Datab
         (run,) = await ordered(runtime)
         assert problem(run) == (
             "db-1: plan DIGEST can have no canary: its scripts cannot all be run on a shadow; "
-            "mend that, or levelhead approve DIGEST"
+            "take canary out of history app, or levelhead approve DIGEST"
         )
+
+
+async def is_delayed(runtime: Runtime) -> bool:
+    """Tell whether a run waits."""
+    return bool(await of_kind(runtime, Kind.RUN_DELAYED))
+
+
+async def test_the_status_tells_who_waits(scripts: Scripts, databases: Databases) -> None:
+    """While a run waits for the canary, the status of its target names that."""
+    scripts.add("a1", "op.execute('DO $$ BEGIN PERFORM pg_advisory_xact_lock(7); END $$')")
+    eu, us = await databases(2)
+    gate = await asyncpg.connect(eu)
+    await gate.execute("SELECT pg_advisory_lock(7)")
+    async with opened_runtime(guarded(scripts, eu, us)) as runtime:
+        await runtime.check(Selection())  # so that there is a status
+        running = asyncio.create_task(ordered(runtime))
+        await until(lambda: is_delayed(runtime))
+        waits = (await status(runtime, "db-2")).problem or ""
+        await gate.close()
+        runs = await running
+        assert re.fullmatch("db-2: waits for canary db-1 of plan [0-9a-f]{12}", waits)
+        assert [run.state for run in runs] == [RunState.SUCCEEDED] * 2
+        assert (await status(runtime, "db-2")).problem is None
+
+
+async def test_the_way_down(scripts: Scripts, databases: Databases) -> None:
+    """A downgrade is a plan like any other: its first target runs the scripts."""
+    scripts.add_tables("a1", "a2")
+    (url,) = await databases(1)
+    async with opened_runtime(guarded(scripts, url)) as runtime:
+        await ordered(runtime)
+        (run,) = await ordered(runtime, Verb.DOWNGRADE, "-1", "db-1")
+        assert run.state is RunState.SUCCEEDED, run.error
+        assert await tables(url) == {"a1", "alembic_version"}
+        assert len(await of_kind(runtime, Kind.CANARY_PASSED)) == 2
+
+
+async def test_no_fingerprint(scripts: Scripts, warehouse: Warehouse, schema: str) -> None:
+    """A warehouse has no fingerprint to compare: one line says so, and a person decides."""
+    scripts.add_tables("a1")
+    url = warehouse.url("main", schema)
+    uri = quote(f"{warehouse.origin}{warehouse.http_path}", "")
+    async with opened_runtime(guarded(scripts, f"{url}&_connection_uri={uri}")) as runtime:
+        (run,) = await ordered(runtime)
+        assert problem(run) == (
+            "db-1: plan DIGEST can have no canary: a schema on databricks has no fingerprint; "
+            "take canary out of history app, or levelhead approve DIGEST"
+        )
+        await runtime.approvals.approve((await status(runtime)).awaits or "", actor="berta")
+        (run,) = await swept(runtime)
+        assert run.state is RunState.SUCCEEDED, run.error
