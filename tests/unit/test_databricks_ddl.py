@@ -231,3 +231,19 @@ def test_rehearsal_gives_op_back(script: Script) -> None:
             rehearse(lambda: op.add_column("t", sa.Column("j", sa.Interval())), DatabricksDialect())
         op.drop_table("kept")
     assert script.lines == ["DROP TABLE kept"]
+
+
+@pytest.mark.parametrize("act", ["create", "drop"])
+def test_an_enum_is_no_object(act: str) -> None:
+    """`Enum.create()` and `Enum.drop()`, as scripts for Postgres have them, do nothing here."""
+    sent: list[object] = []
+    bind = sa.create_mock_engine("databricks://", lambda sql, *_, **__: sent.append(sql))
+    getattr(sa.Enum("open", "shut", name="states"), act)(bind, checkfirst=False)
+    assert sent == []
+
+
+def test_an_enum_that_is_text_everywhere_loses_nothing(script: Script) -> None:
+    """With native_enum=False no database keeps the values, so nothing is left out."""
+    column = 'sa.Column("state", sa.Enum("open", "shut", name="states", native_enum=False))'
+    script.run(f'op.create_table("rooms", {column})')
+    assert not [line for line in script.lines if REMARK.fullmatch(line)]

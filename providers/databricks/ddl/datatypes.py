@@ -10,13 +10,16 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from databricks.sqlalchemy import base as _base  # noqa: F401 - its rules come first, ours replace them
+from databricks.sqlalchemy import base as _base  # its rules come first, ours replace them
 from sqlalchemy import types
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError, UnsupportedCompilationError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import TypeCompiler
+
+# The dialect takes an Enum for a String, and cannot make one of it: `Enum.drop()` would fail.
+_base.DatabricksDialect.colspecs = {**_base.DatabricksDialect.colspecs, types.Enum: types.Enum}
 
 #: Bits of a mantissa that FLOAT holds.
 _SINGLE = 24

@@ -109,9 +109,9 @@ def of_columns(columns: list[Column[Any]], table: str, dialect: Dialect) -> Iter
 
 
 def of_values(column: Column[Any], table: str, dialect: Dialect) -> Iterator[Skip]:
-    """Yield a skip for an Enum that no CHECK guards."""
+    """Yield a skip for an Enum that no CHECK guards; one that is not native has none anywhere."""
     type_ = bare(column.type, dialect)
-    if isinstance(type_, Enum) and not type_.create_constraint:
+    if isinstance(type_, Enum) and type_.native_enum and not type_.create_constraint:
         values = ", ".join(type_.enums)
         yield Skip("enum", f"{column.name} on {table} takes any text, not only {values}")
 
