@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from pathlib import Path
 from typing import ClassVar, Final, Protocol, runtime_checkable
 
 from providers.types import (
@@ -110,6 +111,10 @@ class Provider(ABC):
     #: looking costs money, longer than the time from one sweep to the next.
     rest: ClassVar[timedelta] = timedelta(0)
 
+    #: folder of a package with ``install``, ``rehearse`` and ``survey``: what Alembic has to know
+    #: of the dialect; None: Alembic knows it. See `sync.plan.runner.extension`.
+    extension: ClassVar[Path | None] = None
+
     @abstractmethod
     def open(self, target: Target) -> AbstractAsyncContextManager[Session]:
         """Open a session on *target*, and close it after the block.
@@ -126,7 +131,7 @@ class Provider(ABC):
         Raises:
             ConnectError, AccessDeniedError: There are no credentials for it; see `open`.
         """
-        return RunnerSupport()
+        return RunnerSupport(extension=self.extension)
 
     async def aclose(self) -> None:
         """Release what outlives a session. Safe to call twice."""

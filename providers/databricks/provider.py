@@ -67,6 +67,7 @@ class DatabricksProvider(Provider):
     """SQL warehouses through databricks-sql-connector; its calls run in threads of its own."""
 
     dialect: ClassVar[str] = "databricks"
+    extension: ClassVar[Path | None] = _RULES
     rest: ClassVar[timedelta] = timedelta(hours=1)  # a look wakes a warehouse, and keeps it awake
 
     def __init__(self) -> None:
@@ -102,7 +103,7 @@ class DatabricksProvider(Provider):
             given["schema"] = target.schema
         login = address(target.url).login
         if login.token is not None:
-            return RunnerSupport(connect_arguments=given, extension=_RULES)
+            return RunnerSupport(connect_arguments=given, extension=self.extension)
 
         async def renew() -> str:
             with opening(target.name, None):
@@ -110,7 +111,7 @@ class DatabricksProvider(Provider):
 
         return RunnerSupport(
             connect_arguments=given,
-            extension=_RULES,
+            extension=self.extension,
             url=without_login(target.url),
             secrets=frozenset(filter(None, (login.secret,))),
             renew=renew,

@@ -21,6 +21,7 @@ from sync.model import Order
 from sync.plan.canonical import plan_of
 from sync.plan.conversation import Conversation, End, Failed
 from sync.plan.model import KnownType, Plan, Step
+from sync.plan.portability import Portability, portability_from
 from sync.plan.route import Route
 from sync.scripts import digest_of
 from sync.settings import History
@@ -63,6 +64,16 @@ class Runners:
             digest=await asyncio.to_thread(digest_of, answer["locations"]),
             locations=tuple(answer["locations"]),
         )
+
+    async def survey(self, history: History, dialect: str, extension: Path) -> Portability:
+        """Return what becomes of each revision on *dialect*, by the rules of an *extension*.
+
+        Raises:
+            ScriptError: A script cannot be loaded, or the interpreter lacks the dialect.
+        """
+        request = {"op": "survey", "dialect": dialect, "extension": str(extension)}
+        answer = await self._answer(history, request)
+        return portability_from(history.name, dialect, answer)
 
     async def path(self, history: History, dialect: str, order: Order, heads: Heads) -> Plan:
         """Return what *order* means for a target at *heads*, without touching it.

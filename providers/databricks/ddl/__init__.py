@@ -13,9 +13,10 @@ from . import datatypes as _datatypes  # noqa: F401 - registers the names of typ
 from . import elements as _elements  # noqa: F401 - registers the forms of ALTER TABLE
 from .implementation import Directives, Listener
 from .refusals import RefusedDirectiveError
-from .rehearsal import rehearse
+from .rehearsal import rehearse, survey
+from .skips import KINDS
 
-__all__ = ["RefusedDirectiveError", "install", "rehearse"]
+__all__ = ["KINDS", "RefusedDirectiveError", "install", "rehearse", "survey"]
 
 
 def install(skip: Listener, note: Listener, refuse: Collection[str] = ()) -> None:

@@ -1,10 +1,11 @@
-"""Running a revision's function without a database, to find what will be refused."""
+"""Running a revision's function without a database: what is refused in it, and what comes of it."""
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from alembic import op
 from alembic.operations import BatchOperations, Operations
@@ -17,20 +18,46 @@ from .refusals import RefusedDirectiveError
 from .skips import Skip
 
 
+class Outcome(NamedTuple):
+    """One thing that comes of a script."""
+
+    what: str  #: sent, skipped, noted, refused, or unknown: nobody knows what comes after it
+    kind: str  #: of a skip or a note; else empty
+    text: str
+
+
+class Unconnected:
+    """What a script gets for a connection: it knows the dialect, and nothing else."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.engine = self
+
+
 class Rehearsal(Directives):
-    """Compiles directives; sends nothing, and says nothing of skips."""
+    """Compiles directives, and takes down what comes of them; sends nothing."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__(dialect, None, True, False, None, {})  # noqa: FBT003 - Alembic's own signature
+        self.literal_binds = True
+        self.connection = Unconnected(dialect)  # type: ignore[assignment]  # as scripts see it
+        self.outcomes: list[Outcome] = []
 
     def skip(self, skip: Skip) -> None:
-        """Keep still: the directive does not run yet."""
+        """Take down a skip."""
+        self.outcomes.append(Outcome("skipped", *skip))
 
     def note(self, note: Note) -> None:
-        """Keep still, as above."""
+        """Take down a note."""
+        self.outcomes.append(Outcome("noted", *note))
 
     def static_output(self, text: str) -> None:
-        """Write nothing."""
+        """Take down a statement."""
+        self.outcomes.append(Outcome("sent", "", text.strip().rstrip(";")))
 
-    def _exec(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
-        """Send nothing."""
+    def refuse(self, error: RefusedDirectiveError) -> None:
+        """Take down a refusal."""
+        self.outcomes.append(Outcome("refused", "", str(error)))
 
 
 def rehearse(script_fn: Callable[..., Any], dialect: Dialect) -> None:
@@ -46,9 +73,7 @@ def rehearse(script_fn: Callable[..., Any], dialect: Dialect) -> None:
     Raises:
         RefusedDirectiveError: The script holds a directive that would be refused.
     """
-    context = MigrationContext(dialect, None, {"as_sql": True})
-    context.impl = Rehearsal(dialect, None, True, False, None, {})  # noqa: FBT003 - Alembic's own signature
-    with _in_place(context):
+    with _in_place(Rehearsal(dialect)):
         try:
             script_fn()
         except RefusedDirectiveError:
@@ -57,14 +82,65 @@ def rehearse(script_fn: Callable[..., Any], dialect: Dialect) -> None:
             pass
 
 
+def survey(script_fn: Callable[..., Any], dialect: Dialect) -> list[Outcome]:
+    """Return all that comes of a revision's function; it goes on after what is refused."""
+    rehearsal = Rehearsal(dialect)
+    with _in_place(rehearsal) as operations:
+        _survive(operations, rehearsal)
+        try:
+            script_fn()
+        except RefusedDirectiveError as error:
+            rehearsal.refuse(error)
+        except Exception as error:  # noqa: BLE001 - scripts raise what they like
+            line = _line_in(script_fn, error)
+            text = f"from line {line} on: it wants a database ({type(error).__name__})"
+            rehearsal.outcomes.append(Outcome("unknown", "", text))
+    return rehearsal.outcomes
+
+
+def _survive(operations: Operations, rehearsal: Rehearsal) -> None:
+    """Let a script go on after a directive that is refused."""
+    original = operations.invoke
+
+    def invoke(operation: Any) -> Any:  # noqa: ANN401 - Alembic's own arguments
+        try:
+            return original(operation)
+        except RefusedDirectiveError as error:
+            rehearsal.refuse(error)
+            return None
+
+    batches = operations.batch_alter_table
+
+    @contextmanager
+    def batch(*arguments: Any, **named: Any) -> Iterator[BatchOperations]:  # noqa: ANN401 - Alembic's own arguments
+        whole = batches(*arguments, **named)  # without it there is nothing to go on with
+        try:
+            with whole as opened:
+                yield opened
+        except RefusedDirectiveError as error:
+            rehearsal.refuse(error)
+
+    setattr(operations, "invoke", invoke)  # noqa: B010 - no subclass can be a proxy
+    setattr(operations, "batch_alter_table", batch)  # noqa: B010 - as above
+
+
+def _line_in(script_fn: Callable[..., Any], error: Exception) -> int:
+    """Return the line of the script where *error* was raised, be it below."""
+    file = script_fn.__code__.co_filename
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno or 0 for frame in reversed(frames) if frame.filename == file), 0)
+
+
 @contextmanager
-def _in_place(context: MigrationContext) -> Iterator[None]:
-    """Let `alembic.op` work on *context*, and afterwards on what it worked on before."""
+def _in_place(rehearsal: Rehearsal) -> Iterator[Operations]:
+    """Let `alembic.op` work on *rehearsal*, and afterwards on what it worked on before."""
+    context = MigrationContext(rehearsal.dialect, None, {"as_sql": True})
+    context.impl = rehearsal
     outer, operations = getattr(op, "_proxy", None), Operations(context)
     setattr(operations, "batch_alter_table", _batches(operations))  # noqa: B010 - no subclass can be a proxy
     operations._install_proxy()  # noqa: SLF001 - Operations.context() does not restore
     try:
-        yield
+        yield operations
     finally:
         operations._remove_proxy()  # noqa: SLF001 - as above
         if outer is not None:

@@ -1,4 +1,4 @@
-"""Commands about plans: plan, plans, approve, reject."""
+"""Commands about plans: plan, portability, plans, approve, reject."""
 # ruff: noqa: PLC0415 - `levelhead --help` starts fast because commands import late
 
 from __future__ import annotations
@@ -62,6 +62,26 @@ def plan(
         case _:
             raise typer.BadParameter("expected one of TARGET, --history and --digest")
     return asyncio.run(work)
+
+
+@app.command()
+def portability(
+    *,
+    history: Annotated[str, typer.Option("--history", metavar="NAME", help="Of this history.")],
+    dialect: Annotated[
+        str, typer.Option("--dialect", metavar="NAME", help="On this kind of database.")
+    ] = "databricks",
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Show what becomes of each revision on another kind of database; needs no target there.
+
+    Exit code 1 when something of it is refused.
+    """
+    from sync.cli.portability import show_portability
+
+    screen = choose_screen(json=json)
+    return asyncio.run(show_portability(settings_of(config), history, dialect, screen))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What a runner can be asked for: a history's graph, a path through it, its SQL, or a migration."""
+"""What a runner can be asked for: a history's graph, a path, its SQL, a survey, or a migration."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def respond(request: dict[str, Any], pipe: Pipe) -> dict[str, Any]:
     from . import history  # noqa: PLC0415 - imports Alembic; the talk must stand first
 
     config, script = history.loaded(request)
-    if request["op"] in ("graph", "path"):
+    if request["op"] in ("graph", "path", "survey"):
         history.call_hook(request["hook"], config)
     if request["op"] == "graph":
         return history.graph(script, config)
@@ -45,6 +45,10 @@ def respond(request: dict[str, Any], pipe: Pipe) -> dict[str, Any]:
         heads = tuple(request["heads"])
         steps = history.revisions(script, request["verb"], request["to"], heads)
         return {"path": history.path(steps, heads)}
+    if request["op"] == "survey":
+        from .survey import surveyed  # noqa: PLC0415 - imports Alembic, as above
+
+        return surveyed(request, script)
     if request["op"] == "compile":
         from .compilation import Compilation  # noqa: PLC0415 - imports Alembic, as above
 
