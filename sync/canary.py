@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NoReturn
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -50,6 +51,10 @@ class Known:
     canary: Canary | None
     said: Decision | None
     is_going: bool  #: the run of the canary is
+
+    def is_decided(self) -> bool:
+        """Tell whether a canary was chosen, be it that it has failed since."""
+        return self.canary is not None and self.canary.state is not CanaryState.MISSING
 
     def settled(self) -> bool:
         """Tell whether nobody has to be tried any more, as it passed or a person said so."""
@@ -95,7 +100,9 @@ class Canaries:
             return Passage(plan, known.approved())
         if known.canary and known.canary.run == run.id:
             return Passage(live(plan), is_canary=True)
-        refuse(known, run, plan)
+        if known.is_decided():
+            self.elections.forget(run)  # whoever waits must not be waited for
+            refuse(known, run, plan)
         return await self._elected(run, visit, plan, route)
 
     async def known(self, plan: str) -> Known:
@@ -129,6 +136,7 @@ class Canaries:
         """
         named = route.history.canary
         if isinstance(named, str) and named != run.target:
+            self.elections.forget(run)
             if self.elections.expects(run, plan.digest, named):
                 raise pending(run, plan, named)
             raise needed(run, plan, f"waits for canary {named}: levelhead sync {named}")
@@ -189,16 +197,15 @@ def live(plan: Plan) -> Plan:
     return replace(plan, steps=tuple(replace(s, kind=StepClass.LIVE) for s in plan.steps))
 
 
-def refuse(known: Known, run: Run, plan: Plan) -> None:
-    """Refuse *plan* where a canary was chosen or has failed.
+def refuse(known: Known, run: Run, plan: Plan) -> NoReturn:
+    """Refuse *plan*, whose canary was chosen or has failed.
 
     Raises:
         CanaryPendingError: It is under way.
         CanaryNeededError: It was interrupted, or it failed.
     """
     canary = known.canary
-    if canary is None or canary.state is CanaryState.MISSING:
-        return
+    assert canary is not None  # noqa: S101 - the caller knows that
     if canary.state is CanaryState.FAILED:
         raise CanaryFailedError(failure(run.target, canary), plan=plan.digest)
     name = str(canary.target)
