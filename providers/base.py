@@ -211,6 +211,9 @@ class Surveying(Protocol):
     ever done on such a connection: a session is always a new one.
     """
 
+    #: Whether its sessions are `Fingerprinting`; else a survey tells all that can be seen.
+    fingerprints: ClassVar[bool]
+
     def place(self, target: Target) -> Hashable:
         """Return what is equal for those targets alone that one survey can be about."""
         ...

@@ -114,6 +114,7 @@ class MemoryProvider(Provider):
     """Databases in memory, shared by all sessions of one provider."""
 
     dialect: ClassVar[str] = "memory"
+    fingerprints: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._databases: dict[str, MemoryDatabase] = {}

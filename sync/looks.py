@@ -52,7 +52,9 @@ class Looks:
         surveyed: list[Target] = []
         others: list[Target] = []
         for target in targets:
-            own = kind_of(target) not in surveyors or is_overdue(_of(target, known), now, every)
+            surveyor = surveyors.get(kind_of(target))
+            overdue = is_overdue(_of(target, known), now, every)
+            own = surveyor is None or (surveyor.fingerprints and overdue)
             (others if own else surveyed).append(target)
         groups = grouped(surveyed, surveyors)
         found = await asyncio.gather(
@@ -84,7 +86,10 @@ class Looks:
             if len(group.targets) == 1:
                 return [Observation(target=group.targets[0], at=at, error=error)]
             survey = Survey("", {})  # it may be the fault of one of them
-        told = [seen for seen in observed(group, survey, at) if not self._wants_more(seen, known)]
+        seen = observed(group, survey, at)
+        if group.provider.fingerprints:
+            seen = (one for one in seen if not self._wants_more(one, known))
+        told = [*seen]
         return [*told, *await self._look_closer(group, told, known)]
 
     def _wants_more(self, seen: Observation, known: Mapping[str, Fingerprints]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
@@ -33,9 +33,10 @@ from providers.databricks.session import DatabricksSession
 from providers.databricks.shadow import shadow_of
 from providers.databricks.signing import renewing
 from providers.databricks.sql import use
+from providers.databricks.survey import at, place_of, survey
 from providers.databricks.threads import Threads
 from providers.errors import AccessDeniedError, ConnectError, StartingError
-from providers.types import RunnerSupport, Target
+from providers.types import RunnerSupport, Survey, Target
 from providers.workspace.rest import Api
 from providers.workspace.tokens import Tokens
 
@@ -68,6 +69,7 @@ class DatabricksProvider(Provider):
 
     dialect: ClassVar[str] = "databricks"
     extension: ClassVar[Path | None] = _RULES
+    fingerprints: ClassVar[bool] = False
     rest: ClassVar[timedelta] = timedelta(hours=1)  # a look wakes a warehouse, and keeps it awake
 
     def __init__(self) -> None:
@@ -83,12 +85,32 @@ class DatabricksProvider(Provider):
         connect_timeout, that is a `StartingError`.
         """
         with opening(target.name, None):
-            place = address(target.url)
-        place = replace(place, schema=target.schema or place.schema)
-        connection = await self._connect(target, place)
-        try:
+            place = at(target)
+        async with self._connected(target, place) as connection:
             api = Api(place.login, self._tokens)
             yield DatabricksSession(connection, target, place, self._threads, api)
+
+    def place(self, target: Target) -> Hashable:
+        """Return what one session of a warehouse can read; see `Surveying.place`."""
+        return place_of(target)
+
+    async def survey(self, targets: Sequence[Target]) -> Survey:
+        """Return the heads of *targets* in one session; see `Surveying.survey`.
+
+        Whose catalog or schema is missing is left out too.
+        """
+        with opening(targets[0].name, None):
+            place = at(targets[0])
+        if len(targets) > 1:
+            place = replace(place, catalog=None, schema=None)
+        async with self._connected(targets[0], place) as connection:
+            return await survey(connection, targets)
+
+    @asynccontextmanager
+    async def _connected(self, target: Target, place: Address) -> AsyncIterator[Connection]:
+        connection = await self._connect(target, place)
+        try:
+            yield connection
         finally:
             await connection.close()
 

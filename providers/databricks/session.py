@@ -7,12 +7,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
 
-from databricks.sql import exc
-
 from providers.base import Session
 from providers.databricks.address import Address
 from providers.databricks.connection import Connection
-from providers.databricks.errors import condition_of, reading, sending, waiting
+from providers.databricks.errors import reading, sending, waiting
+from providers.databricks.heads import read_heads
 from providers.databricks.history import outcome_of
 from providers.databricks.listing import as_query, own_catalogs, own_schemas
 from providers.databricks.sql import creation, mark, move, version_table
@@ -21,8 +20,6 @@ from providers.errors import ConnectionLostError, StampConflictError, StatementE
 from providers.names import matching, need_one_column, need_texts
 from providers.types import Heads, Outcome, Receipt, Statement, Target
 from providers.workspace.rest import ERRORS, Api
-
-_NO_TABLE = "TABLE_OR_VIEW_NOT_FOUND"
 
 #: SQLSTATE of a statement that had no effect because another one was quicker.
 _OVERTAKEN = "2D521"
@@ -136,14 +133,7 @@ class DatabricksSession(Session):
 
     async def _rows(self) -> list[str] | None:
         """Return the rows of the version table, which may be double; None where it is missing."""
-        query = f"SELECT version_num FROM {self._table}"  # noqa: S608 - the name is quoted
-        with reading(self._target.name):
-            try:
-                return [row[0] for row in await self._connection.query(query)]
-            except exc.ServerOperationError as error:
-                if condition_of(error) == _NO_TABLE:
-                    return None
-                raise
+        return await read_heads(self._connection, self._target, self._place)
 
     async def _move(self, before: Heads, after: Heads) -> int:
         """Return the number of rows that were changed; none where somebody else was quicker."""

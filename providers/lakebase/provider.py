@@ -34,6 +34,7 @@ class LakebaseProvider(Provider):
     """Postgres at Databricks. Sessions, plans and shadows are those of Postgres."""
 
     dialect: ClassVar[str] = "postgresql"
+    fingerprints: ClassVar[bool] = True
 
     def __init__(self, clock: Callable[[], datetime] = _now) -> None:
         self._postgres = PostgresProvider()

@@ -23,6 +23,7 @@ class PostgresProvider(Provider):
     """Postgres through asyncpg, one connection per session."""
 
     dialect: ClassVar[str] = "postgresql"
+    fingerprints: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._shadows = Shadows()

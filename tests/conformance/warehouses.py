@@ -27,7 +27,6 @@ class DatabricksAdapter(Adapter):
     excludes: ClassVar[bool] = False
     rolls_back: ClassVar[bool] = False
     fingerprints: ClassVar[bool] = False
-    surveys: ClassVar[bool] = False
     place: ClassVar[str | None] = None
 
     odd_name = "Odd-`name`"
@@ -105,7 +104,7 @@ class DatabricksAdapter(Adapter):
     async def unreadable(self) -> Target:
         """The local warehouse has no privileges, so the gate before it stands for them."""
         await self.write_heads(self.target, frozenset({"a1"}))
-        self._gate.refuse("version_num")
+        self._gate.refuse(f"version_num FROM {self._name(self.target)}")
         return self.target
 
     def _name(self, target: Target) -> str:

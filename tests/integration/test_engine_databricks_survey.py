@@ -1,0 +1,66 @@
+"""Sweeps over many targets of one warehouse: one session reads them all."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+
+from providers.databricks.warehouse import Warehouse
+from sync.model import Selection, Status
+from tests.conformance.gate import Gate, gate
+from tests.support.engine import opened_runtime, settings_for
+from tests.support.histories import Scripts
+from tests.support.warehouse_client import connected
+from tests.support.warehouse_targets import moved, url_of
+
+pytest_plugins = ["tests.support.warehouse"]
+
+
+@pytest.fixture
+async def door(warehouse: Warehouse) -> AsyncIterator[Gate]:
+    """Give a gate before the warehouse, which sees every request."""
+    async with gate(warehouse.port) as standing:
+        yield standing
+
+
+@pytest.fixture
+def urls(warehouse: Warehouse, door: Gate) -> list[str]:
+    """Give the URLs of three schemas, in two catalogs; one of them does not exist."""
+    catalog, name = f"test_{secrets.token_hex(4)}", f"test_{secrets.token_hex(4)}"
+    with connected(warehouse) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE CATALOG {catalog}")
+        cursor.execute(f"CREATE SCHEMA {catalog}.{name}")
+        cursor.execute(f"CREATE SCHEMA main.{name}")
+        cursor.execute(f"CREATE TABLE main.{name}.alembic_version (version_num STRING NOT NULL)")
+        cursor.execute(f"INSERT INTO main.{name}.alembic_version VALUES ('a1')")
+    found = [
+        url_of(warehouse, where, schema) for where, schema in (("main", name), (catalog, name))
+    ]
+    return [moved(url, warehouse.port, door.port) for url in [*found, url_of(warehouse, catalog)]]
+
+
+def opened(door: Gate) -> int:
+    """Return how many sessions were opened."""
+    return sum(b"OpenSession" in request for request in door.asked)
+
+
+async def test_one_session_for_all(scripts: Scripts, urls: list[str], door: Gate) -> None:
+    """A check reads targets of several catalogs and schemas of a warehouse in one session."""
+    scripts.add("a1", "pass")
+    async with opened_runtime(settings_for(scripts, urls[:2])) as runtime:
+        one, other = await runtime.check(Selection())
+        assert (one.status, other.status) == (Status.CURRENT, Status.BEHIND)
+        assert opened(door) == 1
+
+
+async def test_missing_schema(scripts: Scripts, urls: list[str], door: Gate) -> None:
+    """A schema that is missing is told of its target alone, by a session of its own."""
+    del door
+    scripts.add("a1", "pass")
+    missing = urls[2].replace("schema=default", "schema=nowhere")
+    async with opened_runtime(settings_for(scripts, [urls[0], missing])) as runtime:
+        one, other = await runtime.check(Selection())
+        assert (one.status, other.status) == (Status.CURRENT, Status.UNREACHABLE)
+        assert 'db-2: there is no schema "nowhere"' in str(other.problem)
