@@ -7,11 +7,11 @@ Whoever cannot be asked keeps the tenants of its last answer: an error takes no 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, ValuesView
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from providers.errors import ConfigError, LevelheadError, UnknownTargetError
+from providers.errors import ConfigError, UnknownTargetError
 from providers.types import Policy, Target
 from sync.engine import Engine
 from sync.events.chain import Draft
@@ -31,7 +31,7 @@ from sync.settings.values import quote
 from sync.store import tenants as store
 from sync.store.tenants import TenantsState
 from sync.targets import select
-from sync.tenants import mover, question_of, who
+from sync.tenants import ask, mover, question_of
 
 
 class Fleet(Mapping[str, Target]):
@@ -131,6 +131,7 @@ class Fleet(Mapping[str, Target]):
         Raises:
             UnknownTargetError: It names what is not configured, and was not found.
         """
+        await self.recall()
         await self._refresh(self._to_ask(selection))
         return self.select(selection)
 
@@ -142,7 +143,6 @@ class Fleet(Mapping[str, Target]):
         await self._refresh([each for each in asked if await self._is_due(each, now)])
 
     async def _refresh(self, chosen: Sequence[Tenants]) -> None:
-        await self.recall()
         if not chosen:
             return
         async with self._turn:
@@ -162,17 +162,21 @@ class Fleet(Mapping[str, Target]):
 
     def _meant(self, selection: Selection) -> Sequence[Tenants]:
         """Return the patterns whose targets may be among those that *selection* means."""
-        strange = [name for name in selection.targets if name not in self._configured]
-        if selection.targets and not strange:
-            return ()
-        named = [self._patterns[name] for name in strange if name in self._patterns]
-        chosen = named if strange and len(named) == len(strange) else self._patterns.values()
         return [
             pattern
-            for pattern in chosen
+            for pattern in self._named(selection.targets)
             if selection.history in {None, pattern.model.history}
             and selection.labels.items() <= pattern.model.labels.items()
         ]
+
+    def _named(self, names: Collection[str]) -> Collection[Tenants]:
+        """Return the patterns that *names* may be about: all, where nobody knows one of them."""
+        known = {name: self._now.targets[name].tenants for name in names if name in self}
+        known |= {name: name for name in names if name in self._patterns}
+        if not names or len(known) < len(names):
+            return self._patterns.values()
+        about = set(known.values())
+        return [pattern for name, pattern in self._patterns.items() if name in about]
 
     async def _is_due(self, pattern: Tenants, now: datetime) -> bool:
         """Tell whether the clock may ask: a look may cost money, and a failure needs patience."""
@@ -194,13 +198,8 @@ class Fleet(Mapping[str, Target]):
         return await asyncio.gather(*map(self._answer, chosen))
 
     async def _answer(self, pattern: Tenants) -> Answer:
-        at = self._engine.clock()
-        try:
-            async with self._width:
-                names = await who(pattern, self._engine.providers)
-        except LevelheadError as error:
-            return Answer(pattern=pattern, at=at, error=error)
-        return Answer(pattern=pattern, at=at, tenants=names)
+        async with self._width:
+            return await ask(pattern, self._engine.providers, self._engine.clock())
 
     async def _take(
         self, known: Mapping[str, TenantsState], answers: Sequence[Answer]

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from datetime import datetime
 
 from providers.base import Listing, Spanning
-from providers.errors import ConfigError, ConnectError
+from providers.errors import ConfigError, ConnectError, LevelheadError
 from providers.types import Target
-from sync.expansion import Move
+from sync.expansion import Answer, Move
 from sync.pool import Providers
 from sync.settings.places import place_of
 from sync.settings.tenants import Over, Tenants
 from sync.settings.values import quote
 from sync.store.text import canonical
+
+
+async def ask(pattern: Tenants, providers: Providers, at: datetime) -> Answer:
+    """Ask a pattern's database who the tenants are; an error is an answer too."""
+    try:
+        return Answer(pattern=pattern, at=at, tenants=await who(pattern, providers))
+    except LevelheadError as error:
+        return Answer(pattern=pattern, at=at, error=error)
 
 
 async def who(pattern: Tenants, providers: Providers) -> tuple[str, ...]:

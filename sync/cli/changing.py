@@ -11,6 +11,7 @@ from providers.types import Policy, Target
 from sync.cli.door import Door, open_door
 from sync.cli.failures import code_of_name, worst
 from sync.cli.follow import Board, Result, board_for, follow
+from sync.cli.patterns import complaints, empty
 from sync.cli.progress import failure
 from sync.cli.screen import Screen
 from sync.cli.words import named
@@ -31,10 +32,16 @@ async def carry_out(
         rollout = await door.request(order, selection)
         with board_for(screen, len(rollout.runs)) as board:
             result = await followed(door, rollout, board)
+        fleet = door.reads.fleet
+        await fleet.recall()
     screen.conclude(result.rollout)
-    for skip in harmless(result.rollout, settings.targets):
+    for skip in harmless(result.rollout, fleet):
         screen.note(named(skip.target, skip.reason))
-    problems = (*failures(result), *left_out(result.rollout, settings.targets))
+    patterns = fleet.statuses(selection)
+    for line in empty(patterns):
+        screen.note(line)
+    unfound = ((line, 1) for line in complaints(patterns))
+    problems = (*failures(result), *left_out(result.rollout, fleet), *unfound)
     complain(line for line, _ in problems)
     return worst(code for _, code in problems)
 

@@ -6,13 +6,14 @@ import asyncio
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
 from providers.errors import ConfigError, LevelheadError, LockBusyError
-from providers.types import Target
+from providers.types import Policy, Target
 from sync.cli.door import running_service
 from sync.cli.failures import worst
 from sync.cli.screen import Screen
@@ -20,6 +21,7 @@ from sync.cli.table import Column, Table
 from sync.cli.words import count, heads_text, joined, one_line
 from sync.edits import Edit
 from sync.errors import AuditError, MultipleHeadsError, UnknownRevisionError
+from sync.expansion import Answer, Expansion, Tenant, expanded, shortened, tenants_of
 from sync.history import Graph, behind, strangers
 from sync.model import RunQuery, Selection, TargetStatus
 from sync.plan.processes import Runners
@@ -27,6 +29,7 @@ from sync.pool import Providers
 from sync.runtime import Runtime
 from sync.settings import History, Settings, load_settings
 from sync.store.backends import control_file
+from sync.tenants import ask, mover
 
 #: So many targets are named in one line.
 NAMED = 3
@@ -72,13 +75,19 @@ async def look(settings: Settings) -> list[Finding]:
     runners = Runners(timeout=settings.schedule.script_timeout, secrets=settings.secrets())
     graphs: dict[str, Graph] = {}
     scripts = [await load(history, runners, graphs) for history in settings.histories.values()]
+    async with aclosing(Providers()) as providers:
+        answers = await ask_all(settings, providers)
+        found = await all_tenants(answers, providers)
+        targets = expanded(settings.targets, found)
+        visits = await visit_all(settings, targets.targets, providers, graphs)
     return [
         _configuration(settings),
         await control_database(settings),
         token_file(settings.control.token_file),
         *scripts,
         *await edits(settings),
-        *await visit_all(settings, graphs),
+        *[each for answer in answers for each in answered(answer, targets)],
+        *visits,
         *await drifts(settings),
     ]
 
@@ -86,6 +95,8 @@ async def look(settings: Settings) -> list[Finding]:
 def _configuration(settings: Settings) -> Finding:
     histories, targets = len(settings.histories), len(settings.targets)
     counted = f"{count(histories, 'history', 'histories')}, {count(targets, 'target')}"
+    if settings.tenants:
+        counted += f", {count(len(settings.tenants), 'pattern')} of tenants"
     return Finding(Verdict.OK, "configuration", f"{settings.path}: {counted}")
 
 
@@ -185,19 +196,56 @@ def drifted(status: TargetStatus) -> Iterator[Finding]:
         yield Finding(Verdict.WARN, subject, status.minority)
 
 
-async def visit_all(settings: Settings, graphs: Mapping[str, Graph]) -> list[Finding]:
+async def ask_all(settings: Settings, providers: Providers) -> list[Answer]:
+    """Ask for each pattern who the tenants are, but for those that are off."""
+    patterns = [each for each in settings.tenants.values() if each.model.policy is not Policy.OFF]
+    return await asyncio.gather(*[ask(each, providers, datetime.now(UTC)) for each in patterns])
+
+
+async def all_tenants(
+    answers: Sequence[Answer], providers: Providers
+) -> Mapping[str, Sequence[Tenant]]:
+    """Return what was found for each pattern, by its name."""
+    return {
+        answer.pattern.name: tenants_of(
+            answer.pattern, answer.tenants, await mover(answer.pattern, providers)
+        )
+        for answer in answers
+        if answer.error is None
+    }
+
+
+def answered(answer: Answer, found: Expansion) -> Iterator[Finding]:
+    """Yield what is to be said of a pattern: who was found, nobody, or why nobody could tell."""
+    name = answer.pattern.name
+    subject = f"tenants {name}"
+    if answer.error is not None:
+        yield _failed(subject, answer.error)
+        return
+    if not answer.tenants:
+        text = f"no {answer.pattern.over} matches; it stands for no target"
+        yield Finding(Verdict.WARN, subject, text, exit_code=1)
+        return
+    targets = [each for each in found.members[name].values() if each is not None]
+    yield Finding(Verdict.OK, subject, count(len(targets), answer.pattern.over))
+    if lines := shortened(found.left_out[name]):
+        yield Finding(Verdict.WARN, subject, f"left out {lines}", exit_code=1)
+
+
+async def visit_all(
+    settings: Settings,
+    targets: Mapping[str, Target],
+    providers: Providers,
+    graphs: Mapping[str, Graph],
+) -> list[Finding]:
     """Visit every target, as many at once as a sweep does."""
     width = asyncio.Semaphore(settings.schedule.concurrency)
-    providers = Providers()
 
     async def visited(target: Target) -> Finding:
         async with width:
             return await visit(target, providers, graphs.get(target.history))
 
-    try:
-        return await asyncio.gather(*map(visited, settings.targets.values()))
-    finally:
-        await providers.aclose()
+    return await asyncio.gather(*map(visited, targets.values()))
 
 
 async def visit(target: Target, providers: Providers, graph: Graph | None) -> Finding:
@@ -221,7 +269,7 @@ async def visit(target: Target, providers: Providers, graph: Graph | None) -> Fi
 
 def _failed(subject: str, error: LevelheadError) -> Finding:
     """Return what an error says, without the subject that stands beside it anyway."""
-    name = subject.removeprefix("target ")
+    name = subject.removeprefix("target ").removeprefix("tenants ")
     text = one_line(str(error)).removeprefix(f"{subject}: ").removeprefix(f"{name}: ")
     return Finding(Verdict.FAIL, subject, text, error.exit_code)
 

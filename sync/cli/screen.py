@@ -6,11 +6,14 @@ import sys
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from sync.cli.document import document, line
-from sync.cli.table import GAP, Column, Table, beneath, fitted, plain_lines
+from sync.cli.table import GAP, Column, Table, beneath, brief, fitted, plain_lines
 from sync.cli.words import NOTHING
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
+
+#: Rows of one table on a terminal.
+MOST = 100
 
 
 class Screen(Protocol):
@@ -101,9 +104,13 @@ class TerminalScreen:
         if not table.rows:
             self.note(table.empty)
             return
-        self.console.print(_grid(fitted(table, self.console.width)))
-        for text in beneath(table):
+        shown = brief(table, MOST)
+        if shown.rows:
+            self.console.print(_grid(fitted(shown, self.console.width)))
+        for text in beneath(shown):
             self.console.print(text, markup=False, soft_wrap=True, style="dim")
+        if shown.summary:
+            self.note(shown.summary)
 
     def add(self, table: Table, value: object) -> None:  # noqa: ARG002 - for programs
         """Print the rows without headings."""

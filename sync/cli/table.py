@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -33,6 +33,8 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     empty: str = "nothing to show"  #: what a terminal says where there are no rows
     label: int = 0  #: the column whose cell stands before a text under the table
+    calm: frozenset[int] = frozenset()  #: rows that a terminal may leave out where there are many
+    summary: str = ""  #: what a terminal says in their place
 
 
 def plain_lines(table: Table) -> Iterator[str]:
@@ -41,6 +43,20 @@ def plain_lines(table: Table) -> Iterator[str]:
     for row in table.rows:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         yield (" " * GAP).join(padded).rstrip()
+
+
+def brief(table: Table, most: int) -> Table:
+    """Return *table* with at most so many rows; where it has more, the calm ones go first.
+
+    The summary is left to those tables that lost rows, and says how many.
+    """
+    if len(table.rows) <= most:
+        return replace(table, summary="")
+    restless = [row for place, row in enumerate(table.rows) if place not in table.calm]
+    kept = tuple(restless[:most])
+    hidden = len(table.rows) - len(kept)
+    summary = f"{table.summary}; {hidden:,} lines are not shown, in a pipe all are"
+    return replace(table, rows=kept, calm=frozenset(), summary=summary)
 
 
 def fitted(table: Table, width: int) -> Table:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from providers.types import Policy
@@ -67,8 +68,8 @@ _POLICY_NOTES = {
 }
 
 
-def statuses_table(statuses: Iterable[TargetStatus]) -> Table:
-    """Return one row for each target."""
+def statuses_table(statuses: Sequence[TargetStatus]) -> Table:
+    """Return one row for each target; those that need nobody are calm."""
     return Table(
         columns=(
             Column("target"),
@@ -82,7 +83,16 @@ def statuses_table(statuses: Iterable[TargetStatus]) -> Table:
         ),
         rows=tuple(_status_row(status) for status in statuses),
         empty="no targets",
+        calm=frozenset(place for place, status in enumerate(statuses) if at_head(status)),
+        summary=statuses_summary(statuses),
     )
+
+
+def statuses_summary(statuses: Sequence[TargetStatus]) -> str:
+    """Return how many targets there are, and how many in each status: ``3 targets: 3 current``."""
+    found = Counter(status.status for status in statuses)
+    counts = ", ".join(f"{found[each]:,} {each}" for each in Status if found[each])
+    return f"{len(statuses):,} targets: {counts}"
 
 
 def _status_row(status: TargetStatus) -> tuple[str, ...]:
