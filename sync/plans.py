@@ -24,7 +24,7 @@ from sync.plan.compiler import Compiler
 from sync.plan.findings import Finding, counts, shown
 from sync.plan.model import Compilation, Plan, StepClass
 from sync.plan.processes import asked_of
-from sync.plan.route import Route
+from sync.plan.route import Route, of_any_schema
 from sync.scripts import file_digest
 from sync.settings import History
 from sync.store import plans
@@ -46,17 +46,21 @@ class Plans:
         self._lints = lints
         self._store = store
         self._found: dict[str, Compilation] = {}  #: the last ones, so that many targets read one
+        self._own: set[str] = set()  #: keys of what comes out otherwise in each schema
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def known(self, route: Route) -> Plan | None:
         """Return the plan if it need not be compiled; None where it must be."""
         graph = await self._histories.graph(route.history.name)
-        return await self._recalled(route, graph)
+        wide = of_any_schema(route)
+        found = await self._recalled(wide, graph) if wide else None
+        return found or await self._recalled(route, graph)
 
     async def plan(self, route: Route) -> Plan:
         """Return the plan for *route*; compile it where nobody has yet.
 
-        Several who ask for the same wait for one compilation.
+        Several who ask for the same wait for one compilation. Where the schema of the target
+        makes no difference, it is the one for targets of any schema.
 
         Raises:
             UnknownRevisionError: The order's revision does not exist, or is ambiguous.
@@ -64,14 +68,36 @@ class Plans:
             ShadowError: The shadow that the history's settings name cannot be used.
         """
         graph = await self._histories.graph(route.history.name)
+        wide = of_any_schema(route)
+        found = await self._for_all(wide, graph) if wide else None
+        return found or await self._for_one(route, graph)
+
+    async def _for_one(self, route: Route, graph: Graph) -> Plan:
+        async with self._turn(key_of(route, graph)):
+            if known := await self._recalled(route, graph):
+                return known
+            return await self._entered(await self._compiler.compile(route), route, graph)
+
+    async def _for_all(self, route: Route, graph: Graph) -> Plan | None:
+        """Return the plan for targets of any schema; None where each needs its own."""
         key = key_of(route, graph)
         async with self._turn(key):
             if known := await self._recalled(route, graph):
                 return known
-            found = bound(await self._compiler.compile(route), graph)
-            lint = await self._lints.of(found.plan, route)
-            await self._keep(key, found, shown(lint, route.history.lint).findings)
-            return found.plan
+            if key in self._own:
+                return None
+            if (found := await self._compiler.compile_for_all(route)) is None:
+                self._own.add(key)
+                return None
+            return await self._entered(found, route, graph)
+
+    async def _entered(self, compilation: Compilation, route: Route, graph: Graph) -> Plan:
+        """Keep what was compiled for *route*, with what is found in it; return the plan."""
+        found = bound(compilation, graph)
+        lint = await self._lints.of(found.plan, route)
+        findings = shown(lint, route.history.lint).findings
+        await self._keep(key_of(route, graph), found, findings)
+        return found.plan
 
     def _turn(self, key: str) -> AbstractAsyncContextManager[None]:
         return self._turns.setdefault(key, asyncio.Lock())

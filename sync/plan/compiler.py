@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -12,6 +20,7 @@ from providers.base import Fingerprinting, Session, Shadowing
 from providers.errors import LevelheadError, ProviderError, ShadowError, StatementError
 from providers.types import Target
 from sync.errors import RunnerLostError, RunnerTimeoutError, ScriptError
+from sync.plan.anywhere import holds_anywhere
 from sync.plan.assembly import assembled
 from sync.plan.canonical import plan_of
 from sync.plan.conversation import About, Conversation, End, Failed
@@ -21,7 +30,7 @@ from sync.plan.model import Compilation
 from sync.plan.processes import Runners
 from sync.plan.reads import Looks, reading
 from sync.plan.recording import Failure, Recording, Stage, recording_from
-from sync.plan.route import Route
+from sync.plan.route import ANYWHERE, Route
 from sync.pool import Providers
 from sync.settings.shadow import AUTO, NONE
 
@@ -63,6 +72,38 @@ class Compiler:
             return await self._compiled(route, provider, None)
         except ShadowError as error:
             return await self._live(route, str(error))
+
+    async def compile_for_all(self, route: Route) -> Compilation | None:
+        """Return the plan that is right in any schema; None where there is none, or nobody knows.
+
+        The scripts are run in two schemas: what they send must be the same in both, and name
+        neither of them.
+
+        Args:
+            route: As `of_any_schema` gives it.
+        """
+        provider = await self._providers.of(route.target)
+        place = route.history.shadow.place(route.target.dialect)
+        if place == NONE or not isinstance(provider, Shadowing):
+            return await self._live(route, "there is no shadow")
+        try:
+            one, other = await self._in_two_schemas(route, provider, place)
+        except LevelheadError:
+            return None  # in the target's own schema it may go well, and else is told
+        if one.failure or other.failure:
+            return None
+        plan = assembled(route.target, route.heads, one, other)
+        return Compilation(plan, one.sources) if holds_anywhere(plan, one, other) else None
+
+    async def _in_two_schemas(
+        self, route: Route, shadowing: Shadowing, place: str
+    ) -> Sequence[Recording]:
+        where = None if place == AUTO else place
+        first, second = (
+            shadowing.shadow(replace(route.target, schema=schema), where, major=route.major)
+            for schema in ANYWHERE
+        )
+        return await all_of(self._recorded(route, first), self._again(route, second))
 
     async def _live(self, route: Route, why: str) -> Compilation:
         """Return a plan whose steps all run their scripts against the target."""

@@ -159,7 +159,7 @@ def reading_of(tree: exp.Expr, target: Target) -> Reading:
     if not any(map(is_catalog, tables)) and not asks_by_name(tree):
         return Reading(Looks.NOTHING)
     if target.schema is not None and not stays_within(tree, target.schema):
-        return Reading(Looks.DATA, f"reads the catalog beyond the schema {target.schema}")
+        return Reading(Looks.DATA, "reads the catalog beyond the target's schema")
     return CATALOG
 
 

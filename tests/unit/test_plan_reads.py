@@ -137,7 +137,9 @@ def test_a_schema_of_ones_own_may_be_looked_at(sql: str) -> None:
 @pytest.mark.parametrize("sql", BEYOND)
 def test_other_schemas_are_not_covered(sql: str) -> None:
     """What a target with a schema sees of others is in no fingerprint of its own."""
-    assert reading(sql, TENANT) == Reading(Looks.DATA, "reads the catalog beyond the schema one")
+    assert reading(sql, TENANT) == Reading(
+        Looks.DATA, "reads the catalog beyond the target's schema"
+    )
 
 
 def test_the_version_table_is_the_targets_own() -> None:
