@@ -26,6 +26,7 @@ from sync.expansion import (
     tenants_of,
 )
 from sync.model import Order, Selection, TenantsStatus, Verb
+from sync.pool import kind_of
 from sync.settings.tenants import Tenants
 from sync.settings.values import quote
 from sync.store import tenants as store
@@ -247,7 +248,7 @@ class Fleet(Mapping[str, Target]):
         return TenantsStatus(
             name=pattern.name,
             history=pattern.model.history,
-            provider=pattern.model.dialect,
+            provider=kind_of(pattern.model),
             over=pattern.over,
             targets=len(self._found_by(pattern.name)),
             policy=pattern.model.policy,

@@ -69,7 +69,9 @@ class PostgresProvider(Provider):
 
     def in_database(self, target: Target, database: str) -> Target:
         """Return *target* in another database of its server; see `Spanning.in_database`."""
-        return replace(target, url=on_database(target.url, database, self.dialect))
+        return replace(
+            target, url=on_database(target.url, database, target.url.partition("://")[0])
+        )
 
     def shadow(
         self, target: Target, place: str | None, *, major: str
