@@ -9,8 +9,8 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 
 from bench.question import Question, asked
+from bench.sections import cli, loop, memory, replay, schemas, sessions, statements, status, sweep
 from bench.sections import compile as compiling
-from bench.sections import loop, replay, sessions, statements, sweep
 from bench.table import Findings, Row, table, verdict
 from bench.warehouse import running_warehouse
 
@@ -37,6 +37,10 @@ SECTIONS: Mapping[str, Callable[[Question], Awaitable[Findings]]] = {
     "replay": replay.measure,
     "compile": compiling.measure,
     "sweep": sweep.measure,
+    "status": status.measure,
+    "schemas": schemas.measure,
+    "memory": memory.measure,
+    "cli": cli.measure,
     "statements": _statements,
     "sessions": _sessions,
     "loop": _loop,

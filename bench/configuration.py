@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[1]
 
 
 @contextmanager
-def configured(urls: Sequence[str], *tables: str, shadow: str = "auto") -> Iterator[Path]:
+def configured(
+    urls: Sequence[str], *tables: str, shadow: str = "auto", schemas: Sequence[str] = ()
+) -> Iterator[Path]:
     """Write a `levelhead.toml` with targets of the sample history, for the block.
 
     It has a folder of its own, in which the control database will lie.
@@ -20,14 +22,15 @@ def configured(urls: Sequence[str], *tables: str, shadow: str = "auto") -> Itera
         urls: The targets.
         tables: Lines of TOML for everything else.
         shadow: Where plans are compiled; none: every step runs live.
+        schemas: The schema of each target; without any: the search path.
     """
     with tempfile.TemporaryDirectory(prefix="levelhead-bench-") as directory:
         config = Path(directory, "levelhead.toml")
-        config.write_text("\n".join([*tables, *_lines(urls, shadow)]))
+        config.write_text("\n".join([*tables, *_lines(urls, shadow, schemas)]))
         yield config
 
 
-def _lines(urls: Sequence[str], shadow: str) -> Iterator[str]:
+def _lines(urls: Sequence[str], shadow: str, schemas: Sequence[str]) -> Iterator[str]:
     yield "[[history]]"
     yield 'name = "app"'
     yield f'config = "{ROOT / "alembic.ini"}"'
@@ -37,3 +40,5 @@ def _lines(urls: Sequence[str], shadow: str) -> Iterator[str]:
         yield f'name = "target-{number:04}"'
         yield 'history = "app"'
         yield f'url = "{url}"'
+        if schemas:
+            yield f'schema = "{schemas[number]}"'

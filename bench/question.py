@@ -18,6 +18,8 @@ class Question:
 
     only: tuple[str, ...]  #: names of sections, in the order of the table
     targets: int = _count(200, "Postgres databases that are swept")
+    databases: int = _count(1000, "Postgres databases whose status is asked for")
+    tenants: int = _count(10_000, "schemas of one Postgres database that are targets")
     width: int = _count(16, "of them looked at together")
     rounds: int = _count(9, "timed rounds of what is compared in turns")
     statements: int = _count(50, "statements of a round, each way")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import asyncpg
 
+from bench.commands import output_of
 from bench.twenty import VARIABLE, write_twenty
 from providers.postgres.embedded import (
     Server,
@@ -25,8 +24,6 @@ from providers.postgres.embedded import (
 
 CONTROL = "control"
 SPARE_CONNECTIONS = 50  # for the control database, the superuser, and sessions still closing
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,34 +102,6 @@ def _psql() -> str:
     if found is None:
         raise SystemExit("psql is not installed on this machine, and it is one of the peers")
     return found
-
-
-async def output_of(command: Sequence[str], environ: dict[str, str]) -> str:
-    """Run a command that succeeds; return what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        env=environ,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, errors = await process.communicate()
-    if process.returncode != 0:
-        raise SystemExit(f"{command[0]} failed:\n{errors.decode()}")
-    return out.decode()
-
-
-async def each(act: Callable[[Item], Awaitable[object]], items: Sequence[Item], width: int) -> None:
-    """Do *act* with every item, *width* at a time."""
-    limit = asyncio.Semaphore(width)
-
-    async def one(item: Item) -> None:
-        async with limit:
-            await act(item)
-
-    async with asyncio.TaskGroup() as group:
-        for item in items:
-            group.create_task(one(item))
 
 
 def _settings(shop: Shop, width: int) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,7 +18,7 @@ from sync.events.chain import Draft
 from sync.history import Graph
 from sync.looks import Looks
 from sync.model import RunState, TargetStatus
-from sync.status import Knowledge, Observation, differences, noticed, view
+from sync.status import Knowledge, Observation, confirms, differences, noticed, view
 from sync.store import runs, targets
 from sync.store.targets import TargetState
 
@@ -35,9 +37,21 @@ class Checks:
 
     async def check(self, chosen: Sequence[Target]) -> tuple[TargetStatus, ...]:
         """Look at every chosen target now, record it, and return what was found."""
-        seen = await self.look(chosen)
-        await self._record(seen, await self.knowledge(chosen))
+        await self.observe(chosen, await self.states())
         return await self.recorded(chosen)
+
+    async def observe(
+        self, chosen: Sequence[Target], states: Mapping[str, TargetState]
+    ) -> Mapping[str, TargetState]:
+        """Look at every chosen target now, and record it.
+
+        Given what is known of targets, by name, return what is known then. It may lack the
+        moment of the look, where that was all there was to write down.
+        """
+        seen = await self.look(chosen)
+        knowledge = await self.knowledge(chosen)
+        same, news = divided(seen, states, knowledge)
+        return {**states, **await self._record(same, news, knowledge)}
 
     async def glance(self, chosen: Sequence[Target]) -> tuple[TargetStatus, ...]:
         """Look at every chosen target now, without writing anything down."""
@@ -93,6 +107,11 @@ class Checks:
         edits = await self._edits.of(status.history for status in found)
         return tuple(with_edits(status, edits) for status in found)
 
+    async def states(self) -> Mapping[str, TargetState]:
+        """Return what is known of every target, by name."""
+        async with self._engine.store.reading() as connection:
+            return {state.target: state for state in await targets.all(connection)}
+
     async def _records(self) -> tuple[Mapping[str, TargetState], Mapping[str, str]]:
         """Return target name -> state, and target name -> id of its newest run."""
         async with self._engine.store.reading() as connection:
@@ -100,28 +119,33 @@ class Checks:
             return states, await runs.last_runs(connection)
 
     async def _record(
-        self, seen: Sequence[Observation], knowledge: Mapping[str, Knowledge]
-    ) -> None:
-        """Write down what was seen, all of it in one transaction."""
-        states: list[TargetState] = []
-        drafts: list[Draft] = []
+        self,
+        same: Sequence[Observation],
+        news: Sequence[Observation],
+        knowledge: Mapping[str, Knowledge],
+    ) -> Mapping[str, TargetState]:
+        """Write down what was seen, all of it in one transaction; return what is *news* then."""
         async with self._engine.log.writing() as batch:
             moving = await under_way(batch.connection)
-            told = [one for one in seen if one.target.name not in moving]
+            await touch(batch.connection, [one for one in same if one.target.name not in moving])
+            told = [one for one in news if one.target.name not in moving]
             names = [one.target.name for one in told]
-            known = await targets.all_to_change(batch.connection, names)
+            known = await targets.all_to_change(batch.connection, names) if names else {}
+            changed: dict[str, TargetState] = {}
+            drafts: list[Draft] = []
             for one in told:
                 old = known.get(one.target.name)
                 if old is None or is_newer(one, old):
                     history = knowledge[one.target.history]
                     new = noticed(old, one, history, self._engine.patience)
-                    states.append(new)
+                    changed[new.target] = new
                     drafts += differences(old, new, one.target)
                     await self._follow(batch.connection, old, new, history.graph)
                     if one.schema:
                         drafts += await note(batch.connection, one.target, one.schema)
-            await targets.save(batch.connection, *states)
+            await targets.save(batch.connection, *changed.values())
             await batch.append(*drafts)
+        return {**known, **changed}
 
     async def _follow(
         self,
@@ -133,6 +157,30 @@ class Checks:
         """Forget the files of what somebody else has taken back."""
         if graph and old and old.heads != new.heads and new.heads is not None:
             await follow_by_hand(connection, new.target, new.heads, graph)
+
+
+def divided(
+    seen: Iterable[Observation],
+    states: Mapping[str, TargetState],
+    knowledge: Mapping[str, Knowledge],
+) -> tuple[Sequence[Observation], Sequence[Observation]]:
+    """Return the looks that found what is known, and the others."""
+    same: list[Observation] = []
+    news: list[Observation] = []
+    for one in seen:
+        old = states.get(one.target.name)
+        known = old is not None and confirms(one, old, knowledge[one.target.history])
+        (same if known else news).append(one)
+    return same, news
+
+
+async def touch(connection: AsyncConnection, same: Iterable[Observation]) -> None:
+    """Write down when targets were looked at that are as they were."""
+    moments: dict[datetime, list[str]] = defaultdict(list)
+    for one in same:
+        moments[one.at].append(one.target.name)
+    for at, names in moments.items():
+        await targets.touch(connection, names, at)
 
 
 async def under_way(connection: AsyncConnection) -> frozenset[str]:

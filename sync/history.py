@@ -50,6 +50,8 @@ def behind(graph: Graph, heads: Heads) -> tuple[str, ...]:
 
     Revisions that the graph does not know are ignored.
     """
+    if heads == graph.heads:  # all is below them; most targets are there, at most looks
+        return ()
     applied = ancestors(graph, heads)
     return tuple(name for name in graph.revisions if name not in applied)
 

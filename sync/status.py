@@ -86,6 +86,19 @@ def noticed(
     )
 
 
+def confirms(seen: Observation, old: TargetState, knowledge: Knowledge) -> bool:
+    """Tell whether a look found a target as it was: `noticed` would change its moment alone."""
+    return (
+        seen.heads is not None
+        and seen.schema is None
+        and (old.heads, old.major) == (seen.heads, seen.major)
+        and (old.failures, old.retry_at) == (0, None)
+        and old.checked_at is not None
+        and old.status is standing(seen.heads, knowledge)
+        and old.problem == trouble(old, seen, knowledge)
+    )
+
+
 def unseen(old: TargetState, seen: Observation) -> TargetState:
     """Return the state of a target that could not be read; with a start, patience is new."""
     status = Status.STARTING if isinstance(seen.error, StartingError) else Status.UNREACHABLE

@@ -52,11 +52,11 @@ class Sweep:
         await self._targets.refresh_due()
         await self._recover()
         await let_go(self._engine, self._without_canary())
-        chosen = await self._due()
-        await self._checks.check(chosen)
+        states = await self._checks.states()
+        chosen = await self._due(states)
+        states = await self._checks.observe(chosen, states)
         await self._edits.note(target.history for target in self._targets.values())
         order = Order(Verb.SYNC)
-        states = await self._rollouts.states()
         objection = clocks_objection(await self._graphs(chosen))
         moving = await self._checks.moving()
         free = [target for target in chosen if target.name not in moving]
@@ -71,10 +71,9 @@ class Sweep:
             if not self._engine.histories[target.history].canary:
                 yield target.name
 
-    async def _due(self) -> list[Target]:
+    async def _due(self, states: Mapping[str, TargetState]) -> list[Target]:
         """Return the targets to look at now."""
         knowledge = await self._checks.knowledge(self._targets.values())
-        states = await self._rollouts.states()
         now = self._engine.clock()
         return [
             target
@@ -99,9 +98,11 @@ class Sweep:
 
     async def _recover(self) -> None:
         """Settle the runs whose service is gone."""
-        states = await self._rollouts.states()
         async with self._engine.store.reading() as connection:
             orphans = await runs_table.open_runs(connection)
+        if not orphans:
+            return
+        states = await self._checks.states()
         found = [(self._targets.get(orphan.target), orphan) for orphan in orphans]
         await asyncio.gather(
             *[

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from bench.commands import output_of
 from bench.question import Question
 from bench.rounds import in_milliseconds, spread, take_turns, timed
-from bench.shop import Shop, alembic, output_of, renew, running_shop
+from bench.shop import Shop, alembic, renew, running_shop
 from bench.table import Bound, Findings, Limit, Row
 from providers.types import BASE
 from sync.model import Order, Verb

@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from bench.apart import apart
+from bench.commands import each, output_of
 from bench.messages import Message, overheard, send_again
 from bench.question import Question
 from bench.rounds import Act, in_milliseconds, spread, take_turns
-from bench.shop import Shop, alembic, each, output_of, psql, renew, running_shop
+from bench.shop import Shop, alembic, psql, renew, running_shop
 from bench.table import Bound, Findings, Limit, Row
 from sync.model import Order, RunState, Selection, Verb
 from sync.runtime import Runtime

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from bench.apart import apart
 from bench.bare import read_all
 from bench.fleet import Fleet, running_fleet
 from bench.question import Question
-from bench.rounds import Act, in_milliseconds, spread, take_turns, timed
+from bench.rounds import in_milliseconds, spread, take_turns, timed
 from bench.service import peak_memory
+from bench.sweeping import sweeping
 from bench.table import Findings, Row
-from sync.model import Selection, Status
-from sync.runtime import Runtime
-from sync.settings import load_settings
 
 _WATCHED_SWEEPS = 5
 
@@ -49,19 +45,8 @@ async def _compare(asked: Asked) -> list[tuple[float, ...]]:
     async def bare() -> object:
         return await read_all(asked.fleet.urls, width=asked.width)
 
-    async with _sweeping(asked.fleet) as sweep:
+    async with sweeping(asked.fleet.config) as sweep:
         return await take_turns(timed(sweep), timed(bare), rounds=asked.rounds)
-
-
-@asynccontextmanager
-async def _sweeping(fleet: Fleet) -> AsyncIterator[Act[object]]:
-    """Yield the sweep of a runtime; afterwards make sure that it found nothing pending."""
-    settings = load_settings(fleet.config, {}, Path.cwd())
-    async with Runtime.open(settings, url=fleet.api) as runtime:
-        yield runtime.sweep
-        found = {status.status for status in await runtime.statuses(Selection())}
-        if found != {Status.CURRENT}:
-            raise SystemExit(f"not every target was current: {', '.join(sorted(found))}")
 
 
 def _lines(rounds: Sequence[tuple[float, ...]], postgres: int) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Heads
 from sync.model import Hold, Status, Wait
+from sync.store.listed import texts
 from sync.store.tables import targets
 from sync.store.upsert import insert_or_replace
 
@@ -65,6 +66,17 @@ def _row(state: TargetState) -> dict[str, object]:
     }
 
 
+async def touch(connection: AsyncConnection, names: Collection[str], at: datetime) -> None:
+    """Store that all of *names* were looked at, and found as they are known to be.
+
+    Whoever knows better by now, such as the end of a run, is left alone.
+    """
+    if names:
+        told = targets.c.target.in_(texts(connection, names))
+        older = targets.c.checked_at <= at
+        await connection.execute(targets.update().where(told, older).values(checked_at=at))
+
+
 async def find(connection: AsyncConnection, target: str) -> TargetState | None:
     """Return what is known about *target*; None where it was never checked."""
     found = await connection.execute(select(targets).where(targets.c.target == target))
@@ -82,7 +94,7 @@ async def find_to_change(connection: AsyncConnection, target: str) -> TargetStat
 
 
 async def all_to_change(
-    connection: AsyncConnection, names: Sequence[str]
+    connection: AsyncConnection, names: Collection[str]
 ) -> Mapping[str, TargetState]:
     """Do as `find_to_change` for several targets: name -> state of those that are known.
 
@@ -90,7 +102,7 @@ async def all_to_change(
     """
     found = await connection.execute(
         select(targets)
-        .where(targets.c.target.in_(names))
+        .where(targets.c.target.in_(texts(connection, names)))
         .order_by(targets.c.target)
         .with_for_update()
     )

@@ -10,14 +10,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeAlias, cast
 
 from providers.types import Heads
+
+#: Many rows hold the same few values: where ten thousand targets stand, and when all were seen.
+_same = lru_cache(1024)
 
 #: What an event's data may hold.
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
 
+@_same
 def moment_to_text(moment: datetime) -> str:
     """Return the one text of *moment*.
 
@@ -29,6 +34,7 @@ def moment_to_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+@_same
 def moment_from_text(text: str) -> datetime:
     """Return the moment that `moment_to_text` wrote, aware and in UTC.
 
@@ -80,11 +86,13 @@ def parse_object(text: str) -> dict[str, JSON]:
     return cast("dict[str, JSON]", value)
 
 
+@_same
 def heads_to_text(heads: Heads) -> str:
     """Return the one text of *heads*."""
     return canonical(sorted(heads))
 
 
+@_same
 def heads_from_text(text: str) -> Heads:
     """Return the heads that `heads_to_text` wrote."""
     return frozenset(json.loads(text))

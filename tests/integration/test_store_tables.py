@@ -182,6 +182,23 @@ async def test_target_state_comes_back(store: Store) -> None:
         assert await targets.find(connection, "crm") is None
 
 
+async def test_looks_that_found_nothing_new_are_one_statement(store: Store) -> None:
+    """Only the moment of the look is stored, of however many; who knows better is left alone."""
+    many = [f"t{number}" for number in range(40_000)]
+    states = {name: replace(FULL, target=name, checked_at=START) for name in many[:3]}
+    later = START + timedelta(minutes=2)
+    states["t2"] = replace(states["t2"], checked_at=later)
+    async with store.writing() as connection:
+        await targets.save(connection, *states.values())
+        await targets.touch(connection, many, START + timedelta(minutes=1))
+        await targets.touch(connection, [], later)
+        found = await targets.all_to_change(connection, many)
+    expected = [START + timedelta(minutes=1)] * 2 + [later]
+    assert [found[name].checked_at for name in many[:3]] == expected
+    assert replace(found["t0"], checked_at=START) == states["t0"]
+    assert len(found) == 3
+
+
 async def test_target_state_read_to_change_is_not_overwritten(store: Store) -> None:
     """Of many that read a state in order to change it, none undoes another's change."""
 

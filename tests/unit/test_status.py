@@ -14,6 +14,7 @@ from sync.model import Hold, Status
 from sync.status import (
     Knowledge,
     Observation,
+    confirms,
     differences,
     due,
     may_apply,
@@ -111,6 +112,34 @@ def test_the_problem_of_a_failed_run_stays_as_long_as_its_scripts() -> None:
     assert noticed(old, seen(at("a")), KNOWN, PATIENCE).problem == "db-1: broken"
     mended = Knowledge(replace(LINE, digest="other"), KNOWN.revisions)
     assert noticed(old, seen(at("a")), mended, PATIENCE).problem is None
+
+
+@pytest.mark.parametrize("knowledge", [KNOWN, Knowledge(BRANCHES), Knowledge(None, problem="bad")])
+@pytest.mark.parametrize("heads", [at(), at("b"), at("c"), at("feed"), None])
+def test_a_look_that_confirms_what_is_known(heads: Heads | None, knowledge: Knowledge) -> None:
+    """A look confirms a state just where it would change its moment alone."""
+    later = replace(seen(heads), at=START + timedelta(minutes=1), major="15")
+    known = noticed(
+        None, replace(seen(heads), error=None if heads is not None else DOWN), knowledge, PATIENCE
+    )
+    live = replace(known, major="15")
+    states = [
+        known,
+        live,
+        replace(live, hold=HOLD),
+        replace(live, failures=1),
+        replace(live, retry_at=START),
+        replace(live, status=Status.AHEAD),
+        replace(live, heads=at("a")),
+        replace(live, problem="another"),
+        replace(live, failed_scripts=LINE.digest),
+        replace(live, checked_at=None),
+    ]
+    for state in states:
+        look = later if heads is not None else replace(later, error=DOWN)
+        new = noticed(state, look, knowledge, PATIENCE)
+        only = state.checked_at is not None and replace(state, checked_at=look.at) == new
+        assert confirms(look, state, knowledge) is only
 
 
 def test_several_heads_are_a_problem() -> None:
