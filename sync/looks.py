@@ -48,13 +48,11 @@ class Looks:
     ) -> list[Observation]:
         """Look at *targets*; at their schemas too where that is due after what is *known*."""
         surveyors = await self._surveyors(targets)
-        now, every = self._engine.clock(), self._engine.drift_every
         surveyed: list[Target] = []
         others: list[Target] = []
         for target in targets:
             surveyor = surveyors.get(kind_of(target))
-            overdue = is_overdue(_of(target, known), now, every)
-            own = surveyor is None or (surveyor.fingerprints and overdue)
+            own = surveyor is None or (surveyor.fingerprints and self._is_overdue(target, known))
             (others if own else surveyed).append(target)
         groups = grouped(surveyed, surveyors)
         found = await asyncio.gather(
@@ -92,9 +90,15 @@ class Looks:
         told = [*seen]
         return [*told, *await self._look_closer(group, told, known)]
 
+    def _is_overdue(self, target: Target, known: Mapping[str, Fingerprints]) -> bool:
+        every = self._engine.drift_every
+        return every is not None and is_overdue(_of(target, known), self._engine.clock(), every)
+
     def _wants_more(self, seen: Observation, known: Mapping[str, Fingerprints]) -> bool:
-        schema, every = _of(seen.target, known), self._engine.drift_every
-        return seen.heads is not None and is_due(schema, seen.heads, seen.at, every)
+        every = self._engine.drift_every
+        if every is None or seen.heads is None:
+            return False
+        return is_due(_of(seen.target, known), seen.heads, seen.at, every)
 
     async def _look_closer(
         self, group: Group, told: Sequence[Observation], known: Mapping[str, Fingerprints]

@@ -25,14 +25,19 @@ _BODY = """
     DECLARE
         names CONSTANT text[] := ARRAY[{names}]::text[];
         told text[] := '{{}}';
+        head text;
         heads text;
     BEGIN
         PERFORM set_config('lock_timeout', '10ms', true);
         FOR place IN 1..cardinality(names) LOOP
             BEGIN
-                EXECUTE 'SELECT coalesce(json_agg(version_num), ''[]'') FROM ' || names[place]
-                   INTO heads;
+                EXECUTE 'SELECT version_num FROM ' || names[place] INTO STRICT head;
+                heads := '[' || to_json(head) || ']';
             EXCEPTION
+                WHEN no_data_found THEN
+                    heads := '[]';
+                WHEN too_many_rows THEN
+                    EXECUTE 'SELECT json_agg(version_num) FROM ' || names[place] INTO heads;
                 WHEN undefined_table THEN
                     heads := CASE WHEN to_regclass(names[place]) IS NULL THEN '[]' END;
                 WHEN OTHERS THEN
