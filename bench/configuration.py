@@ -9,6 +9,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
+#: The name of the first target.
+FIRST = "target-0000"
+
 
 @contextmanager
 def configured(

@@ -47,7 +47,7 @@ async def running_fleet(*, targets: int, width: int) -> AsyncIterator[Fleet]:
         width: How many of them a sweep looks at together.
     """
     async with running_databases(targets, connections=width) as databases:
-        schedule = f'every = "1s", jitter = "0s", concurrency = {width}'
+        schedule = f'every = "1s", jitter = "0s", concurrency = {width}, warm = 0'
         with served(databases.urls, schedule) as (config, api):
             major = databases.server.major
             yield Fleet(urls=databases.urls, config=config, api=api, postgres=major)

@@ -9,6 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SIZES = {
     "targets": 3,
+    "databases": 3,
+    "tenants": 20,
     "width": 2,
     "rounds": 1,
     "statements": 3,
@@ -35,6 +37,11 @@ def test_bench_prints_its_table() -> None:
     for work in (
         "sweep of 3, nothing pending, over a bare loop",
         "sweep of 3, nothing pending, peak memory of the service",
+        "status of 3 databases, new connections, over a bare loop",
+        "status of 3 databases, open connections, over new ones",
+        "status of 20 schemas in one database, over the best single query",
+        "process memory, 20 targets configured",
+        "levelhead status, 3 targets, over alembic current",
         "SELECT 1 through databricks-sql-connector, median",
         "SELECT 1 through a session of levelhead, median",
         "3 parallel sessions: all their statements succeed",
