@@ -59,6 +59,9 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.CANARY_RELEASED: "Its run proved nothing: another target may be the canary. `plan`, "
     "`message`",
     Kind.TARGET_CHANGED: "Heads moved, and no run moved them. `before`, `after`",
+    Kind.WAREHOUSE_USED: "Sessions on Databricks warehouses were open, for a run or for a look at "
+    "targets. `seconds`, all of them added up; `sessions`. See "
+    "[cost](databricks.md#what-it-costs)",
     Kind.TARGET_DRIFTED: "Its schema is not the one that was recorded at its heads. `recorded` and "
     "`found` are fingerprints; `difference`: what was added, dropped and changed, in lines",
     Kind.TARGET_RESTORED: "Its schema is the recorded one again. `recorded`, `found`",

@@ -115,6 +115,9 @@ class Provider(ABC):
     #: of the dialect; None: Alembic knows it. See `sync.plan.runner.extension`.
     extension: ClassVar[Path | None] = None
 
+    #: Whether a session costs for as long as it is open, so that its time is put on record.
+    metered: ClassVar[bool] = False
+
     @abstractmethod
     def open(self, target: Target) -> AbstractAsyncContextManager[Session]:
         """Open a session on *target*, and close it after the block.

@@ -40,6 +40,7 @@ from sync.gate import approved_only, proposal_of
 from sync.history import Graph
 from sync.journal import Journal
 from sync.lease import Lease
+from sync.meter import Meter, MeteredProviders
 from sync.model import Decision, Run, RunState, Verb
 from sync.orders import is_at_head, is_to_head, require_one_head
 from sync.plan.canonical import plan_of
@@ -74,6 +75,12 @@ class Attempt:
     approval: Decision | None = field(default=None, init=False)  #: of its plan; None: not needed
     is_canary: bool = field(default=False, init=False)  #: it tries its plan for others
     proof: Sight | None = field(default=None, init=False)  #: what a canary left
+    meter: Meter = field(default_factory=Meter, init=False)  #: counts what it costs
+
+    def __post_init__(self) -> None:
+        """Have every session of this run counted."""
+        providers = MeteredProviders(self.engine.providers, self.meter)
+        self.engine = replace(self.engine, providers=providers)
 
     async def carry_out(self) -> None:
         """Do what the run is for, and put on record how it ended, whatever happens.
@@ -208,7 +215,8 @@ class Attempt:
                 part=part,
                 known=plan.steps[part.start].known,
             ) as talk:
-                yield talk
+                with self.meter.counting(provider):
+                    yield talk
 
         return start
 
@@ -334,9 +342,14 @@ class Attempt:
             drifts = await self._record_schema(connection, end)
             tried = await ended(connection, self.run, end, self.proof, now)
             unwritten = [] if self.began else never_began(self.run, end)
-            return None, (*unwritten, *events_of(self.run, end, old, new), *drifts, *tried)
+            told = (*unwritten, *events_of(self.run, end, old, new), *drifts, *tried)
+            return None, (*told, *self._used())
 
         await self.engine.log.share(work)
+
+    def _used(self) -> Sequence[Draft]:
+        facts = self.meter.facts()
+        return [about(self.run, Kind.WAREHOUSE_USED, **facts)] if facts else []
 
     async def _record_schema(self, connection: AsyncConnection, end: Ending) -> Sequence[Draft]:
         """Put on record what the run left; one that did nothing has but looked."""

@@ -15,8 +15,10 @@ from sync.drifts import Drifts, note
 from sync.edits import Edits, with_edits
 from sync.engine import Engine
 from sync.events.chain import Draft
+from sync.events.kinds import Kind
 from sync.history import Graph
 from sync.looks import Looks
+from sync.meter import Meter
 from sync.model import RunState, TargetStatus
 from sync.status import Knowledge, Observation, confirms, differences, noticed, view
 from sync.store import runs, targets
@@ -48,17 +50,18 @@ class Checks:
         Given what is known of targets, by name, return what is known then. It may lack the
         moment of the look, where that was all there was to write down.
         """
-        seen = await self.look(chosen)
+        meter = Meter()
+        seen = await self.look(chosen, meter)
         knowledge = await self.knowledge(chosen)
         same, news = divided(seen, states, knowledge)
-        return {**states, **await self._record(same, news, knowledge)}
+        return {**states, **await self._record(same, news, knowledge, meter)}
 
     async def glance(self, chosen: Sequence[Target]) -> tuple[TargetStatus, ...]:
         """Look at every chosen target now, without writing anything down."""
         knowledge = await self.knowledge(chosen)
         states, last = await self._records()
         found = []
-        looks = {seen.target.name: seen for seen in await self.look(chosen)}
+        looks = {seen.target.name: seen for seen in await self.look(chosen, Meter())}
         schemas = [(one.target, one.schema) for one in looks.values() if one.schema]
         for target in chosen:
             known, state = knowledge[target.history], states.get(target.name)
@@ -73,13 +76,13 @@ class Checks:
         async with self._engine.store.reading() as connection:
             return await under_way(connection)
 
-    async def look(self, chosen: Iterable[Target]) -> list[Observation]:
+    async def look(self, chosen: Iterable[Target], meter: Meter) -> list[Observation]:
         """Look at targets without writing anything down, concurrently under the limit.
 
         Those that the settings leave alone altogether are not looked at.
         """
         wanted = [target for target in chosen if target.policy is not Policy.OFF]
-        return await self._looks.at(wanted, await self._drifts.known())
+        return await self._looks.at(wanted, await self._drifts.known(), meter)
 
     async def knowledge(self, chosen: Iterable[Target]) -> Mapping[str, Knowledge]:
         """Return what is known of each history that *chosen* follow, by name."""
@@ -123,8 +126,12 @@ class Checks:
         same: Sequence[Observation],
         news: Sequence[Observation],
         knowledge: Mapping[str, Knowledge],
+        meter: Meter,
     ) -> Mapping[str, TargetState]:
-        """Write down what was seen, all of it in one transaction; return what is *news* then."""
+        """Write down what was seen and what it cost, all of it in one transaction.
+
+        Return what is *news* then.
+        """
         async with self._engine.log.writing() as batch:
             moving = await under_way(batch.connection)
             await touch(batch.connection, [one for one in same if one.target.name not in moving])
@@ -144,7 +151,7 @@ class Checks:
                     if one.schema:
                         drafts += await note(batch.connection, one.target, one.schema)
             await targets.save(batch.connection, *changed.values())
-            await batch.append(*drafts)
+            await batch.append(*drafts, *used(meter))
         return {**known, **changed}
 
     async def _follow(
@@ -181,6 +188,12 @@ async def touch(connection: AsyncConnection, same: Iterable[Observation]) -> Non
         moments[one.at].append(one.target.name)
     for at, names in moments.items():
         await targets.touch(connection, names, at)
+
+
+def used(meter: Meter) -> Sequence[Draft]:
+    """Return the event of what a look has cost; none where it was for nothing."""
+    facts = meter.facts()
+    return [Draft(kind=Kind.WAREHOUSE_USED, actor="service", data=facts)] if facts else []
 
 
 async def under_way(connection: AsyncConnection) -> frozenset[str]:

@@ -32,7 +32,7 @@ from sync.errors import (
     StatementInDoubtError,
     UnknownRevisionError,
 )
-from sync.events.chain import Draft
+from sync.events.chain import JSON, Draft
 from sync.events.kinds import Kind
 from sync.journal import Doubt
 from sync.model import Run, RunState, Status, Verb, Wait
@@ -192,7 +192,7 @@ _LAST_KINDS = {
 }
 
 
-def about(run: Run, kind: Kind, **data: str) -> Draft:
+def about(run: Run, kind: Kind, **data: JSON) -> Draft:
     """Return an event about *run*."""
     return Draft(
         kind=kind,

@@ -23,6 +23,7 @@ from providers.errors import (
 from providers.types import Survey, Target
 from sync.engine import Engine
 from sync.fingerprints import is_due, is_overdue
+from sync.meter import Meter, MeteredProviders
 from sync.pool import kind_of
 from sync.status import Observation
 from sync.store.fingerprints import Fingerprints
@@ -44,9 +45,12 @@ class Looks:
         self._width = asyncio.Semaphore(width)
 
     async def at(
-        self, targets: Sequence[Target], known: Mapping[str, Fingerprints]
+        self, targets: Sequence[Target], known: Mapping[str, Fingerprints], meter: Meter
     ) -> list[Observation]:
-        """Look at *targets*; at their schemas too where that is due after what is *known*."""
+        """Look at *targets*; at their schemas too where that is due after what is *known*.
+
+        *meter* counts what that costs.
+        """
         surveyors = await self._surveyors(targets)
         surveyed: list[Target] = []
         others: list[Target] = []
@@ -56,8 +60,8 @@ class Looks:
             (others if own else surveyed).append(target)
         groups = grouped(surveyed, surveyors)
         found = await asyncio.gather(
-            *[self._survey(group, known) for group in groups],
-            *[self._visit(target, known) for target in others],
+            *[self._survey(group, known, meter) for group in groups],
+            *[self._visit(target, known, meter) for target in others],
         )
         return [seen for part in found for seen in part]
 
@@ -72,12 +76,13 @@ class Looks:
         return found
 
     async def _survey(
-        self, group: Group, known: Mapping[str, Fingerprints]
+        self, group: Group, known: Mapping[str, Fingerprints], meter: Meter
     ) -> Sequence[Observation]:
         at = self._engine.clock()
         try:
             async with self._width:
-                survey = await group.provider.survey(group.targets)
+                with meter.counting(group.provider):
+                    survey = await group.provider.survey(group.targets)
         except (ConnectError, AccessDeniedError) as error:
             return [failed(target, at, error) for target in group.targets]
         except ProviderError as error:
@@ -88,7 +93,7 @@ class Looks:
         if group.provider.fingerprints:
             seen = (one for one in seen if not self._wants_more(one, known))
         told = [*seen]
-        return [*told, *await self._look_closer(group, told, known)]
+        return [*told, *await self._look_closer(group, told, known, meter)]
 
     def _is_overdue(self, target: Target, known: Mapping[str, Fingerprints]) -> bool:
         every = self._engine.drift_every
@@ -101,23 +106,28 @@ class Looks:
         return is_due(_of(seen.target, known), seen.heads, seen.at, every)
 
     async def _look_closer(
-        self, group: Group, told: Sequence[Observation], known: Mapping[str, Fingerprints]
+        self,
+        group: Group,
+        told: Sequence[Observation],
+        known: Mapping[str, Fingerprints],
+        meter: Meter,
     ) -> Sequence[Observation]:
         """Look at those of *group* of which nothing is *told*, one by one."""
         if len(told) == len(group.targets):
             return ()
         if len(group.targets) == 1:
-            return await self._visit(group.targets[0], known)
+            return await self._visit(group.targets[0], known, meter)
         names = {seen.target.name for seen in told}
         single = [Group(group.provider, [t]) for t in group.targets if t.name not in names]
-        found = await asyncio.gather(*[self._survey(each, known) for each in single])
+        found = await asyncio.gather(*[self._survey(each, known, meter) for each in single])
         return [seen for part in found for seen in part]
 
     async def _visit(
-        self, target: Target, known: Mapping[str, Fingerprints]
+        self, target: Target, known: Mapping[str, Fingerprints], meter: Meter
     ) -> Sequence[Observation]:
+        engine = replace(self._engine, providers=MeteredProviders(self._engine.providers, meter))
         async with self._width:
-            return (await look_at(self._engine, target, _of(target, known)),)
+            return (await look_at(engine, target, _of(target, known)),)
 
 
 def grouped(targets: Iterable[Target], surveyors: Mapping[str, Surveying]) -> Sequence[Group]:

@@ -70,6 +70,7 @@ class DatabricksProvider(Provider):
     dialect: ClassVar[str] = "databricks"
     extension: ClassVar[Path | None] = _RULES
     fingerprints: ClassVar[bool] = False
+    metered: ClassVar[bool] = True
     rest: ClassVar[timedelta] = timedelta(hours=1)  # a look wakes a warehouse, and keeps it awake
 
     def __init__(self) -> None:

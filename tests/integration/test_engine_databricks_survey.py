@@ -10,7 +10,7 @@ import pytest
 from providers.databricks.warehouse import Warehouse
 from sync.model import Selection, Status
 from tests.conformance.gate import Gate, gate
-from tests.support.engine import opened_runtime, settings_for
+from tests.support.engine import events, opened_runtime, ordered_one, settings_for
 from tests.support.histories import Scripts
 from tests.support.warehouse_client import connected
 from tests.support.warehouse_targets import moved, url_of
@@ -53,6 +53,32 @@ async def test_one_session_for_all(scripts: Scripts, urls: list[str], door: Gate
         one, other = await runtime.check(Selection())
         assert (one.status, other.status) == (Status.CURRENT, Status.BEHIND)
         assert opened(door) == 1
+        (used,) = await events(runtime, kind="warehouse.used")
+        assert used.data["sessions"] == 1
+        assert used.target is used.run is None
+
+
+@pytest.mark.parametrize("shadow", ["none", "auto"])
+async def test_run_is_counted(scripts: Scripts, urls: list[str], shadow: str) -> None:
+    """For how long a run had sessions open is on record, whether its steps are live or not."""
+    scripts.add("a1", "pass")
+    scripts.add("a2", 'op.create_table("t", sa.Column("a", sa.String()))')
+    async with opened_runtime(settings_for(scripts, urls[:1], shadow=shadow)) as runtime:
+        run = await ordered_one(runtime)
+        (used,) = await events(runtime, kind="warehouse.used", run=run.id)
+        assert used.data["sessions"] == (2 if shadow == "auto" else 4)  # given up to compile
+        seconds = used.data["seconds"]
+        assert isinstance(seconds, float)
+        assert seconds > 0
+
+
+async def test_postgres_is_not_counted(scripts: Scripts, url: str) -> None:
+    """A database whose sessions cost nothing has no such event."""
+    scripts.add("a1", "pass")
+    async with opened_runtime(settings_for(scripts, [url])) as runtime:
+        await ordered_one(runtime)
+        await runtime.check(Selection())
+        assert not await events(runtime, kind="warehouse.used")
 
 
 async def test_missing_schema(scripts: Scripts, urls: list[str], door: Gate) -> None:
