@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from providers.types import Policy, Target
 from sync.cli.door import Door, open_door
-from sync.cli.failures import code_of_name, worst
+from sync.cli.failures import code_of_name, complain, worst
 from sync.cli.follow import Board, Result, board_for, follow
 from sync.cli.patterns import complaints, empty
 from sync.cli.progress import failure
@@ -79,11 +78,6 @@ def harmless(rollout: Rollout, targets: Mapping[str, Target]) -> Iterator[Skip]:
         target = targets.get(skip.target)
         if target and target.policy is Policy.OFF:
             yield skip
-
-
-def complain(lines: Iterable[str]) -> None:
-    """Write each line to stderr."""
-    sys.stderr.writelines(f"{line}\n" for line in lines)
 
 
 async def settle_ticket(

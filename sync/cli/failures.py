@@ -1,8 +1,9 @@
-"""From the names of errors, as events and problems carry them, to exit codes."""
+"""What failed: on stderr in lines, and from the names of errors to exit codes."""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 
 from providers.errors import ConfigError, LevelheadError
@@ -51,3 +52,8 @@ def _family(kind: type[LevelheadError]) -> Iterator[type[LevelheadError]]:
 
 def _dashed(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name.removesuffix("Error")).lower()
+
+
+def complain(lines: Iterable[str]) -> None:
+    """Write each line to stderr."""
+    sys.stderr.writelines(f"{line}\n" for line in lines)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from providers.errors import ConfigError
 from sync.approval import PlanDetails
-from sync.cli.changing import complain
 from sync.cli.door import NOWHERE, open_door
+from sync.cli.failures import complain
 from sync.cli.plan_text import details_text, plans_table, previews_text
 from sync.cli.screen import Screen
 from sync.cli.words import named

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sync.cli.changing import complain
 from sync.cli.door import NOWHERE
+from sync.cli.failures import complain
 from sync.cli.patterns import complaints, empty
 from sync.cli.screen import Screen
 from sync.cli.views import at_head, runs_table, statuses_table

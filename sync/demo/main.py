@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from providers.postgres.embedded import throwaway_postgres
 from sync.cli.auditing import PACE, pages
-from sync.cli.changing import complain, failures
+from sync.cli.changing import failures
+from sync.cli.failures import complain
 from sync.cli.follow import board_for, follow
 from sync.cli.screen import JsonScreen, Screen, choose_screen
 from sync.cli.serving import listening, url_of
