@@ -186,8 +186,11 @@ async def touch(connection: AsyncConnection, same: Iterable[Observation]) -> Non
     moments: dict[datetime, list[str]] = defaultdict(list)
     for one in same:
         moments[one.at].append(one.target.name)
+    alone = {names[0]: at for at, names in moments.items() if len(names) == 1}
+    await targets.touch_each(connection, alone)
     for at, names in moments.items():
-        await targets.touch(connection, names, at)
+        if len(names) > 1:  # one survey saw them all
+            await targets.touch(connection, names, at)
 
 
 def used(meter: Meter) -> Sequence[Draft]:

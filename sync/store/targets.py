@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Heads
@@ -75,6 +75,16 @@ async def touch(connection: AsyncConnection, names: Collection[str], at: datetim
         told = targets.c.target.in_(texts(connection, names))
         older = targets.c.checked_at <= at
         await connection.execute(targets.update().where(told, older).values(checked_at=at))
+
+
+async def touch_each(connection: AsyncConnection, moments: Mapping[str, datetime]) -> None:
+    """Do as `touch` for targets that were each looked at in a moment of their own."""
+    if moments:
+        at = bindparam("at", type_=targets.c.checked_at.type)
+        change = targets.update().where(targets.c.target == bindparam("name"))
+        rows = [{"name": name, "at": moment} for name, moment in moments.items()]
+        older = targets.c.checked_at <= at
+        await connection.execute(change.where(older).values(checked_at=at), rows)
 
 
 async def find(connection: AsyncConnection, target: str) -> TargetState | None:

@@ -199,6 +199,22 @@ async def test_looks_that_found_nothing_new_are_one_statement(store: Store) -> N
     assert len(found) == 3
 
 
+async def test_looks_in_moments_of_their_own(store: Store) -> None:
+    """Each target gets the moment of its look; who knows better is left alone, or missing."""
+    later = START + timedelta(minutes=1)
+    async with store.writing() as connection:
+        for name in ("a", "b"):
+            await targets.save(connection, replace(FULL, target=name, checked_at=later))
+        moments = {"a": START, "b": later + timedelta(seconds=1), "c": later}
+        await targets.touch_each(connection, moments)
+        await targets.touch_each(connection, {})
+        found = await targets.all(connection)
+    assert {state.target: state.checked_at for state in found} == {
+        "a": later,
+        "b": later + timedelta(seconds=1),
+    }
+
+
 async def test_target_state_read_to_change_is_not_overwritten(store: Store) -> None:
     """Of many that read a state in order to change it, none undoes another's change."""
 
