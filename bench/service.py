@@ -16,6 +16,7 @@ from bench.fleet import Fleet
 from bench.memory import peak_of
 
 _POLL = 0.2  # seconds
+_ANSWER = 60  # seconds: the service has other things to do
 _PATIENCE = 1200  # seconds for all sweeps together
 
 
@@ -56,7 +57,7 @@ async def _watch(process: Process, fleet: Fleet, sweeps: int) -> None:
     A sweep writes down all that it saw at once, so that one target tells.
     """
     seen: set[str] = set()
-    async with httpx.AsyncClient(base_url=fleet.api) as client:
+    async with httpx.AsyncClient(base_url=fleet.api, timeout=_ANSWER) as client:
         while len(seen) <= sweeps:  # the first value may stem from before
             await asyncio.sleep(_POLL)
             if process.returncode is not None:
