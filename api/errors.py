@@ -33,6 +33,7 @@ STATUSES: Mapping[type[LevelheadError], HTTPStatus] = {
     provider_errors.LockBusyError: HTTPStatus.CONFLICT,
     provider_errors.StatementError: HTTPStatus.BAD_GATEWAY,
     provider_errors.ContentionError: HTTPStatus.CONFLICT,
+    provider_errors.OvertakenError: HTTPStatus.CONFLICT,
     provider_errors.ConnectionLostError: HTTPStatus.BAD_GATEWAY,
     provider_errors.StampConflictError: HTTPStatus.CONFLICT,
     sync_errors.PlanError: HTTPStatus.UNPROCESSABLE_ENTITY,

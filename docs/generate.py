@@ -82,7 +82,8 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.STEP_STARTED: "One revision is about to be applied or taken back. `before`, `after`, "
     "`script` is the sha256 of its file",
     Kind.STEP_SUCCEEDED: "The revision is applied, and stamped.",
-    Kind.STEP_RETRIED: "Another session was in the way of its transaction, which is applied again:"
+    Kind.STEP_RETRIED: "Another session was in the way of its transaction, which is applied again,"
+    " or a commit of another writer came before its statement, which is sent again after a look:"
     " `error`, `code`, the `number` of the retry, and the `pause` before it in seconds.",
     Kind.STEP_FAILED: "Its transaction was rolled back.",
     Kind.STEP_INTERRUPTED: "Nobody knows yet whether it took effect.",

@@ -12,6 +12,7 @@ LevelheadError
     LockBusyError              somebody else is migrating: try again later
     StatementError             the database said no: the statement had no effect
       ContentionError          another session was in the way: apply the transaction again
+        OvertakenError         another commit came first: look, and send the statement again
     ConnectionLostError        the database said nothing: resolve before going on
     StampConflictError         the version table moved: look at the target's status
   PlanError, RunError, AuditError     in sync.errors
@@ -105,6 +106,13 @@ class ContentionError(StatementError):
 
     A lock that was not free in time, a deadlock, or a transaction that could not be put into
     an order with another one: the statement itself is not at fault.
+    """
+
+
+class OvertakenError(ContentionError):
+    """A commit of another writer came first, so nothing of the statement stands.
+
+    Alone it may be sent again, after a look at what the other one has done.
     """
 
 

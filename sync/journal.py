@@ -158,6 +158,11 @@ class Journal:
             kept = await statements.texts(connection, chain.from_iterable(map(_digests, begun)))
         return tuple(_doubt(intent, kept) for intent in begun)
 
+    @property
+    def target(self) -> str:
+        """The name of the target that the run is about."""
+        return self._run.target
+
     async def remark(self, verb: str, revision: str | None, facts: Mapping[str, JSON]) -> None:
         """Store what is to be known of a directive: *verb* is ``skipped`` or ``noted``."""
         draft = Draft(

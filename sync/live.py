@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from providers.errors import StatementError
@@ -49,7 +50,20 @@ async def attend(
         about.noun, revision=about.revision, sqls=about.sqls, **facts
     ) as action:
         await talk.go(action.ticket, await standing(journal, about))
-        action.note(**await attend_to_end(talk, journal, about.noun))
+        with located(about):
+            action.note(**await attend_to_end(talk, journal, about.noun))
+
+
+@contextmanager
+def located(about: About) -> Iterator[None]:
+    """Have the error of a step say which revision it was."""
+    try:
+        yield
+    except StatementError as error:
+        if about.noun == "step":
+            said = str(error).removeprefix(f"{error.target}: ")
+            error.args = (f"{error.target}: revision {about.revision}: {said}",)
+        raise
 
 
 async def attend_to_end(talk: Conversation, journal: Journal, noun: str) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import partial
 
 from providers.base import Fingerprinting, Repairing, Session, Transactional
-from providers.errors import LevelheadError, StatementError
+from providers.errors import LevelheadError, OvertakenError, StampConflictError, StatementError
 from providers.types import Heads, Statement
 from sync.events.chain import JSON
 from sync.journal import Journal
@@ -99,7 +99,7 @@ async def apply_resumably(step: Step, session: Session, journal: Journal, retrie
         left = rest(step.blocks, await journal.applied(step.revision, step.after)) or ()
         for place, block in enumerate(left, start=1):
             if not block.transactional or not isinstance(session, Transactional):
-                await send(block, step, session, journal)
+                await send(block, step, session, journal, retries)
                 continue
             after = step.after if place == len(left) else step.before
             act = partial(commit, block, step, session, journal, after=after)
@@ -119,18 +119,42 @@ async def commit(
         await apply(sqls, step, session, after=after)
 
 
-async def send(block: Block, step: Step, session: Session, journal: Journal) -> None:
+async def send(
+    block: Block, step: Step, session: Session, journal: Journal, retries: Retries
+) -> None:
     """Send the statements of one block one by one: each commits alone.
 
     None is sent again where another session was in its way: it may have left something behind.
+    But where the commit of another writer came first nothing did, and it is, after a look.
     """
     for sql in block.statements:
         statement = Statement(sql, transactional=block.transactional)
-        async with journal.action(
-            "statement", revision=step.revision, sqls=(sql,), **facts_of(step)
-        ) as action:
-            with located(step):
-                await session.execute(statement, ticket=action.ticket)
+        await retries.insist(
+            partial(send_one, statement, step, session, journal),
+            partial(journal.tell_retry, step.revision),
+            look=partial(require_unmoved, step, session, journal),
+            only=OvertakenError,
+        )
+
+
+async def send_one(statement: Statement, step: Step, session: Session, journal: Journal) -> None:
+    """Send a statement under an intent of its own."""
+    async with journal.action(
+        "statement", revision=step.revision, sqls=(statement.sql,), **facts_of(step)
+    ) as action:
+        with located(step):
+            await session.execute(statement, ticket=action.ticket)
+
+
+async def require_unmoved(step: Step, session: Session, journal: Journal) -> None:
+    """Require the version table to stand where *step* begins.
+
+    Raises:
+        StampConflictError: Whoever came first has migrated the target.
+    """
+    found = await session.heads()
+    if found != step.before:
+        raise StampConflictError(target=journal.target, expected=step.before, found=found)
 
 
 async def stamp(step: Step, session: Session, journal: Journal) -> None:

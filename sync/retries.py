@@ -19,6 +19,10 @@ from providers.errors import ContentionError
 Tell: TypeAlias = Callable[[ContentionError, int, timedelta], Awaitable[None]]
 
 
+async def nowhere() -> None:
+    """Look nowhere."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
     """How often a transaction is applied again, and how far apart."""
@@ -29,8 +33,21 @@ class Retries:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  #: takes seconds
     draw: Callable[[], float] = random.random  #: from 0 to 1
 
-    async def insist(self, act: Callable[[], Awaitable[None]], tell: Tell) -> None:
+    async def insist(
+        self,
+        act: Callable[[], Awaitable[None]],
+        tell: Tell,
+        *,
+        look: Callable[[], Awaitable[None]] = nowhere,
+        only: type[ContentionError] = ContentionError,
+    ) -> None:
         """Call *act* until it succeeds; give up after `most` retries.
+
+        Args:
+            act: What is to succeed.
+            tell: Is told of each retry ahead of its pause.
+            look: Is called ahead of each retry, and raises where that makes no sense any more.
+            only: What is retried; all else is raised as it is.
 
         Raises:
             ContentionError: Something was in the way each time; nothing happened.
@@ -38,10 +55,11 @@ class Retries:
         for number in range(1, self.most + 1):
             try:
                 return await act()
-            except ContentionError as error:
+            except only as error:
                 pause = self.pause(number)
                 await tell(error, number, pause)
             await self.sleep(pause.total_seconds())
+            await look()
         return await act()
 
     def pause(self, number: int) -> timedelta:

@@ -27,6 +27,9 @@ _ALWAYS: Mapping[str, object] = {
 #: Read by databricks-sqlalchemy, which gets the same URL.
 _FOR_THE_DIALECT = frozenset({"enable_multirow_insert_casts"})
 
+#: The catalog that a workspace had before Unity Catalog.
+_LEGACY = "hive_metastore"
+
 _PLACE = frozenset({"http_path", "catalog", "schema"})
 _KNOWN = _PLACE | _FOR_THE_DIALECT | login.OPTIONS
 _WAREHOUSE = re.compile(r"/(?:warehouses|endpoints)/([^/?]+)")
@@ -158,6 +161,11 @@ def _read(url: str) -> tuple[SplitResult, dict[str, str]]:
 
 
 def _check(name: str, text: str) -> None:
+    if name == "catalog" and text.lower() == _LEGACY:
+        raise AddressError(
+            f"catalog {_LEGACY} is outside of Unity Catalog, where there are no keys and other"
+            " rules for names; name a catalog of Unity Catalog"
+        )
     if name in _KNOWN:
         return
     if name.startswith("_retry") or name == "_enable_v3_retries":

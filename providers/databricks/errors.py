@@ -39,6 +39,7 @@ from providers.errors import (
     AccessDeniedError,
     ConnectError,
     ConnectionLostError,
+    OvertakenError,
     ProviderError,
     StatementError,
 )
@@ -166,6 +167,16 @@ CONDITIONS: Mapping[str, Rule] = {
         Meaning.REFUSED, 'there is no schema "{schema}" on {server}; create it, or correct it'
     ),
 }
+
+#: SQLSTATE of a statement that had no effect because another commit came first.
+OVERTAKEN = "2D521"
+
+#: Part of the condition that goes with it -> what the other one did. Page "delta/isolation-level".
+CONFLICTS: Mapping[str, str] = {
+    "METADATA_CHANGE": "somebody else changed the table's schema or properties meanwhile",
+    "PROTOCOL_CHANGE": "somebody else raised the table's protocol meanwhile",
+}
+OTHER_CONFLICT = "somebody else wrote to the table meanwhile"
 
 _NO_SUCH_SESSION = Rule(Meaning.UNSENT)
 
@@ -299,7 +310,16 @@ def _opening_error(error: Exception, target: str, place: Address | None) -> Prov
 def _refusal(error: Exception, target: str, ticket: str | None, sql: str | None) -> StatementError:
     code = _code(error)
     line = said(error) if code is None else f"{said(error)} (SQLSTATE {code})"
+    if code == OVERTAKEN:
+        line = f"{_conflict(error)}: {line}"
+        return OvertakenError(line, target=target, ticket=ticket, code=code, sql=sql)
     return StatementError(line, target=target, ticket=ticket, code=code, sql=sql)
+
+
+def _conflict(error: Exception) -> str:
+    """Return what another writer did that came first."""
+    condition = condition_of(error) or ""
+    return next((what for part, what in CONFLICTS.items() if part in condition), OTHER_CONFLICT)
 
 
 def _loss(error: Exception, target: str, ticket: str | None) -> ConnectionLostError:

@@ -16,13 +16,15 @@ from providers.databricks.history import outcome_of
 from providers.databricks.listing import as_query, own_catalogs, own_schemas
 from providers.databricks.sql import creation, mark, move, version_table
 from providers.databricks.threads import Threads
-from providers.errors import ConnectionLostError, StampConflictError, StatementError
+from providers.errors import (
+    ConnectionLostError,
+    OvertakenError,
+    StampConflictError,
+    StatementError,
+)
 from providers.names import matching, need_one_column, need_texts
 from providers.types import Heads, Outcome, Receipt, Statement, Target
 from providers.workspace.rest import ERRORS, Api
-
-#: SQLSTATE of a statement that had no effect because another one was quicker.
-_OVERTAKEN = "2D521"
 
 #: Seconds for one answer of the query history.
 _HISTORY_PATIENCE = 30.0
@@ -139,9 +141,8 @@ class DatabricksSession(Session):
         """Return the number of rows that were changed; none where somebody else was quicker."""
         try:
             return await self._change(move(self._table, before, after))
-        except StatementError as error:
-            found = await self._rows()
-            if error.code == _OVERTAKEN and frozenset(found or ()) != before:
+        except OvertakenError:
+            if frozenset(await self._rows() or ()) != before:
                 return 0
             raise
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
 from urllib.parse import quote
@@ -16,7 +14,8 @@ import pytest
 
 from providers.databricks.warehouse import Fault, FaultKind, Warehouse
 from tests.support.cli import PATIENCE, Project, Said, until
-from tests.support.warehouse_client import history
+from tests.support.interpreters import BASE_PYTHON, bare_python
+from tests.support.warehouse_client import connected, history
 from tests.support.warehouse_targets import url_of
 
 pytest_plugins = ["tests.support.warehouse"]
@@ -33,6 +32,19 @@ MIXED = """import sqlalchemy as sa
     from sqlalchemy.dialects import postgresql
     op.add_column("t_a1", sa.Column("name", sa.String()))
     op.add_column("t_a1", sa.Column("body", postgresql.TSVECTOR()))"""
+
+RENAMED = """import sqlalchemy as sa
+    op.add_column("t_a1", sa.Column("name", sa.String()))"""
+
+ODD = """import sqlalchemy as sa
+    op.create_table(
+        "order",
+        sa.Column("select", sa.Integer(), server_default="1"),
+        sa.Column("a.b", sa.Text()),
+        sa.Column("tick`s", sa.Text()),
+        sa.Column("two words", sa.Text()),
+    )
+    op.alter_column("order", "a.b", new_column_name="from", existing_type=sa.Text())"""
 
 ENDS_EARLY = """
 import os
@@ -51,6 +63,7 @@ class Site:
     project: Project
     warehouse: Warehouse
     url: str
+    schema: str
     before: str  #: id of the last statement that the warehouse had seen when it was made
 
     async def fails(self, code: int, *parts: str, command: str = "sync") -> Said:
@@ -77,10 +90,15 @@ class Site:
             assert all(part in said.out for part in parts), said.out
             self.keeps_secrets(said)
 
+    async def succeeds(self, *command: str) -> Said:
+        """Require that a command succeeds, and complains of nothing."""
+        said = await self.project.run(*command)
+        assert (said.code, said.err) == (0, ""), said
+        return said
+
     async def comes_to_head(self) -> Said:
         """Require that `sync` succeeds, and that each table was made once, over all runs."""
-        said = await self.project.run("sync")
-        assert (said.code, said.err) == (0, ""), said
+        said = await self.succeeds("sync")
         assert " at c3 " in said.out.splitlines()[-1]
         assert [self.ends(f"TABLE t_{name}") for name in ("a1", "b2", "c3")] == [["FINISHED"]] * 3
         return said
@@ -88,6 +106,11 @@ class Site:
     def ends(self, text: str) -> list[str]:
         """Return how the statements with *text* ended that arrived, the newest first."""
         return [each["status"] for each in self.statements() if text in each["query_text"]]
+
+    def execute(self, sql: str) -> None:
+        """Do something to the schema behind levelhead's back."""
+        with connected(self.warehouse, self.schema) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
 
     def statements(self) -> list[dict[str, str]]:
         """Return what the warehouse was sent since the site was made, the newest first."""
@@ -101,7 +124,7 @@ def site(tmp_path: Path, warehouse: Warehouse, schema: str) -> Iterator[Site]:
     """Give a site; no fault outlives the test."""
     url = url_of(warehouse, "main", schema)
     before = history(warehouse)[0]["query_id"]  # that made the schema
-    yield Site(Project.create(tmp_path, {"eu": url}), warehouse, url, before)
+    yield Site(Project.create(tmp_path, {"eu": url}), warehouse, url, schema, before)
     warehouse.control.clear()
 
 
@@ -129,6 +152,58 @@ async def test_an_unknown_place(site: Site, old: str, new: str, line: str) -> No
     site.project.configure({"eu": site.url.replace(old, new)})
     await site.fails(3, line, "create it, or correct it")
     await site.is_unreachable(line.removeprefix("eu: "), "create it, or correct it")
+
+
+async def test_the_catalog_that_was_there_before(site: Site) -> None:
+    """hive_metastore has other rules: it is refused, and the line says why."""
+    site.project.configure({"eu": site.url.replace("catalog=main", "catalog=hive_metastore")})
+    line = "its URL cannot be used: catalog hive_metastore is outside of Unity Catalog"
+    await site.fails(3, f"eu: {line}", "name a catalog of Unity Catalog")
+    await site.is_unreachable(line)
+
+
+async def test_a_table_that_somebody_renamed(site: Site) -> None:
+    """The run stops at the revision that misses it; with its name back, `sync` goes on."""
+    site.project.add_script("b2", "a1", RENAMED)
+    await site.succeeds("sync", "--to", "a1")
+    await asyncio.to_thread(site.execute, "ALTER TABLE t_a1 RENAME TO t_mine")
+    await site.fails(3, "eu: revision b2: [TABLE_OR_VIEW_NOT_FOUND]", "t_a1")
+    await asyncio.to_thread(site.execute, "ALTER TABLE t_mine RENAME TO t_a1")
+    await site.succeeds("sync")
+
+
+async def test_names_that_need_quotes(site: Site) -> None:
+    """Words of SQL, dots, blanks and backticks are fine in columns; a table has no dot."""
+    site.project.add_script("b2", "a1", ODD)
+    await site.succeeds("sync", "--to", "b2")
+    site.project.add_script("c3", "b2", 'op.rename_table("t_a1", "my.table")')
+    line = "eu: history app: revision c3: rename_table on t_a1: no table can have a name with '.'"
+    await site.fails(4, line, "choose another")
+
+
+async def test_a_schema_that_somebody_else_alters(site: Site) -> None:
+    """A commit that came first is named, with its SQLSTATE; nothing is lost, `sync` goes on."""
+    site.warehouse.control.add(Fault(FaultKind.OVERTAKEN, matching="t_b2", times=1))
+    await site.fails(3, "eu: revision b2: [DELTA_METADATA_CHANGED]")
+    assert site.ends("TABLE t_b2") == ["FAILED"]
+    await site.succeeds("sync")
+
+
+async def test_a_warehouse_that_is_deleted_in_mid_rollout(site: Site) -> None:
+    """The run stops in order, and the line says which warehouse is no more."""
+    site.warehouse.control.add(Fault(FaultKind.SLOW, matching="t_b2", times=1))
+    process = await site.project.start("sync")
+    await until(lambda: ended(site, "TABLE t_b2", "RUNNING"))
+    site.warehouse.control.add(Fault(FaultKind.DELETED))
+    async with asyncio.timeout(PATIENCE):
+        out, err = await process.communicate()
+    site.one_line(Said(process.returncode or 0, out.decode(), err.decode()), 3, BROKE, "sync again")
+    path = site.warehouse.http_path
+    await site.fails(3, f"eu: there is no warehouse at {path} of 127.0.0.1", "check http_path")
+    await site.is_unreachable("there is no warehouse at")
+    site.warehouse.control.clear()  # as another one in its place would
+    await until(lambda: ended(site, "TABLE t_b2", "FINISHED"))
+    await site.comes_to_head()
 
 
 async def test_a_token_that_expires_in_mid_run(site: Site) -> None:
@@ -187,8 +262,7 @@ async def test_a_statement_that_nobody_knows_of(site: Site, kind: FaultKind) -> 
         5, "eu: nobody can tell whether statement", "of revision b2 took effect"
     )
     command = said.err.partition("then levelhead ")[2].partition(" (or absent)")[0]
-    settled = await site.project.run(*command.replace("applied", "absent").split())
-    assert (settled.code, settled.err) == (0, "")
+    await site.succeeds(*command.replace("applied", "absent").split())
     await site.comes_to_head()
 
 
@@ -212,8 +286,7 @@ async def test_a_skip_that_is_refused(site: Site) -> None:
     await site.fails(4, f"eu: history app: {line}", "'index' is in refuse_skips of the history")
     assert site.ends("TABLE t_a1") == []
     site.project.toml.write_text(known)
-    said = await site.project.run("sync")
-    assert (said.code, said.err) == (0, "")
+    await site.succeeds("sync")
 
 
 @pytest.mark.parametrize(
@@ -239,27 +312,6 @@ async def test_an_interpreter_without_the_dialect(site: Site) -> None:
     assert site.ends("TABLE t_a1") == []
     site.project.toml.write_text(known)
     await site.comes_to_head()
-
-
-#: The interpreter itself, of which environments are made.
-BASE_PYTHON = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-
-
-def bare_python(folder: Path, *packages: str) -> Path:
-    """Give an interpreter that has nothing installed but *packages* and what these import."""
-    there = folder / "packages"
-    there.mkdir()
-    for name in (*packages, "typing_extensions"):
-        spec = find_spec(name)
-        assert spec
-        assert spec.origin
-        source = Path(spec.origin)
-        place = source.parent if source.name == "__init__.py" else source
-        (there / place.name).symlink_to(place)
-    python = folder / "python"
-    python.write_text(f'#!/bin/sh\nPYTHONPATH="{there}" exec "{BASE_PYTHON}" -S "$@"\n')
-    python.chmod(0o755)
-    return python
 
 
 async def test_the_extra_is_not_installed(site: Site) -> None:

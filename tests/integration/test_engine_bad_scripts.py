@@ -335,4 +335,6 @@ async def test_a_script_that_waits_for_a_table(scripts: Scripts, url: str) -> No
     await other.execute("BEGIN; LOCK TABLE busy")
     async with opened_runtime(settings) as runtime, closing_connection(other):
         (run,) = await swept(runtime)
-        assert run.error == ("db-1: canceling statement due to lock timeout (LockNotAvailable)")
+        assert run.error == (
+            "db-1: revision a1: canceling statement due to lock timeout (LockNotAvailable)"
+        )

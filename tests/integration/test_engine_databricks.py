@@ -115,6 +115,20 @@ async def test_what_has_no_counterpart_is_an_event_with_a_name(
         assert "ix_users_id" in str(skipped.data["detail"])
 
 
+async def test_what_a_table_asks_for_from_now_on_is_an_event(scripts: Scripts, target: str) -> None:
+    """A protocol that rises is noted: on the plan that is replayed, and in the audit log."""
+    scripts.add("a1", USERS)
+    scripts.add("a2", 'op.alter_column("users", "id", new_column_name="key")')
+    async with opened_runtime(settings_for(scripts, [target], shadow="auto")) as runtime:
+        (run,) = await swept(runtime)
+        assert (run.state, run.after, run.error) == (RunState.SUCCEEDED, at("a2"), None)
+        (noted,) = await events(runtime, kind="directive.noted")
+        assert (noted.revision, noted.data["directive"]) == ("a2", "protocol")
+        assert str(noted.data["detail"]).startswith("users may ask for reader version 2 and")
+        (plan,) = [await runtime.approvals.details(str(run.plan))]
+        assert [note.directive for note in plan.plan.steps[1].notes] == ["protocol"]
+
+
 async def test_a_sweep_lets_a_warehouse_rest(scripts: Scripts, target: str) -> None:
     """The clock does not look again at what is level, until head moves."""
     scripts.add("a1", USERS)

@@ -190,7 +190,7 @@ async def test_a_failed_statement_undoes_its_whole_step(
     async with opened_runtime(settings) as runtime:
         (run,) = await swept(runtime)
         assert (run.state, run.after) == (RunState.FAILED, at("a1"))
-        assert run.error == 'db-1: relation "nothing" does not exist (UndefinedTable)'
+        assert run.error == 'db-1: revision a2: relation "nothing" does not exist (UndefinedTable)'
         (failed,) = await events(runtime, kind="step.failed")
         assert (failed.revision, failed.data["code"]) == ("a2", "42P01")
         sql = await runtime.statement(str(failed.data["statement"]))

@@ -96,3 +96,37 @@ async def test_another_beginning(scripts: Scripts, target: str, warehouse: Wareh
         assert (stopped.state, stopped.after) == (RunState.FAILED, at("a1"))
         assert "an earlier run stopped in the middle of revision a2" in str(stopped.error)
         assert await sent(runtime, stopped.id) == []
+
+
+async def test_a_statement_that_another_commit_came_before(
+    scripts: Scripts, target: str, warehouse: Warehouse
+) -> None:
+    """It had no effect: it is sent again, after a look, and each try is on record."""
+    scripts.add("a1", USERS)
+    scripts.add("a2", THREE)
+    warehouse.control.add(Fault(FaultKind.OVERTAKEN, matching="second", times=2))
+    async with opened_runtime(settings_for(scripts, [target], shadow="auto")) as runtime:
+        run = await ordered_one(runtime)
+        assert (run.state, run.after, run.error) == (RunState.SUCCEEDED, at("a2"), None)
+        assert await sent(runtime, run.id) == ["users", "first", *["second"] * 3, "third"]
+        retried = await events(runtime, run=run.id, kind="step.retried")
+        assert [(each.revision, each.data["code"]) for each in retried] == [("a2", "2D521")] * 2
+        assert str(retried[0].data["error"]).startswith("OvertakenError")
+
+
+async def test_a_script_that_another_commit_came_before(
+    scripts: Scripts, target: str, warehouse: Warehouse
+) -> None:
+    """A live step stops there, in order; the clock goes on with it, from where it stopped."""
+    scripts.add("a1", USERS)
+    scripts.add("a2", THREE)
+    warehouse.control.add(Fault(FaultKind.OVERTAKEN, matching="second", times=1))
+    async with opened_runtime(settings_for(scripts, [target])) as runtime:
+        stopped = await ordered_one(runtime)
+        assert (stopped.state, stopped.after) == (RunState.FAILED, at("a1"))
+        assert "[DELTA_METADATA_CHANGED]" in str(stopped.error)
+        resumed = await ordered_one(runtime)
+        assert (resumed.state, resumed.after) == (RunState.SUCCEEDED, at("a2"))
+        started = await events(runtime, run=resumed.id, kind="statement.started")
+        sqls = [(await texts(runtime, event))[0] for event in started]
+        assert [sql.split()[5] for sql in sqls if "ADD COLUMN" in sql] == ["second", "third"]

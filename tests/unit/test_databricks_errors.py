@@ -28,6 +28,7 @@ from providers.errors import (
     AccessDeniedError,
     ConnectError,
     ConnectionLostError,
+    OvertakenError,
     ProviderError,
     StatementError,
 )
@@ -275,3 +276,21 @@ def test_meanings_are_all_used() -> None:
 def test_what_is_under_it_keeps_quiet(name: str) -> None:
     """The connector's own talk is not what a failed test shows."""
     assert not logging.getLogger(name).isEnabledFor(logging.INFO)
+
+
+@pytest.mark.parametrize(
+    ("condition", "what"),
+    [
+        ("DELTA_METADATA_CHANGED", "changed the table's schema or properties meanwhile"),
+        ("DELTA_PROTOCOL_CHANGED", "raised the table's protocol meanwhile"),
+        ("DELTA_CONCURRENT_APPEND.METADATA_CHANGE", "changed the table's schema or properties"),
+        ("DELTA_CONCURRENT_APPEND.WITHOUT_HINT", "wrote to the table meanwhile"),
+    ],
+)
+def test_a_commit_that_came_first_is_named(condition: str, what: str) -> None:
+    """SQLSTATE 2D521 says that nothing happened; its condition says what the other one did."""
+    error = raised(refused(f"[{condition}] Try again. SQLSTATE: 2D521"), CONTEXTS["waiting"])
+    assert isinstance(error, OvertakenError)
+    assert str(error).startswith(f"orders: somebody else {what}")
+    assert f"[{condition}]" in str(error)
+    assert (error.code, error.sql) == ("2D521", "DROP TABLE a")

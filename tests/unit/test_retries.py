@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from providers.errors import ContentionError, StatementError
+from providers.errors import ContentionError, OvertakenError, StatementError
 from sync.retries import Retries
 
 BUSY = ContentionError("canceling statement due to lock timeout", target="db-1", code="55P03")
@@ -80,3 +80,27 @@ async def test_pauses(draw: float) -> None:
     course = Course(*[BUSY] * 5)
     await course.run(draw, first=timedelta(seconds=1), longest=timedelta(seconds=5))
     assert course.slept == [seconds * draw for seconds in (1, 2, 4, 5, 5)]
+
+
+async def test_a_look_ahead_of_each_retry() -> None:
+    """What it finds can end the tries; it comes behind the pause, and never ahead of the first."""
+    course = Course(BUSY, BUSY)
+
+    async def look() -> None:
+        assert len(course.slept) == course.tries
+        if course.tries == 2:
+            raise StatementError("moved", target="db-1")
+
+    retries = Retries(sleep=course.sleep, draw=lambda: 1.0)
+    with pytest.raises(StatementError, match="moved"):
+        await retries.insist(course.act, course.tell, look=look)
+    assert course.tries == 2
+
+
+async def test_only_what_may_be_done_again() -> None:
+    """Where no more than one kind may be, all else is raised at once."""
+    course = Course(BUSY)
+    retries = Retries(sleep=course.sleep, draw=lambda: 1.0)
+    with pytest.raises(ContentionError):
+        await retries.insist(course.act, course.tell, only=OvertakenError)
+    assert (course.tries, course.told) == (1, [])

@@ -24,8 +24,12 @@ class FaultKind(StrEnum):
     SLOW = "slow"
     #: The statement takes effect, and its reply waits as long.
     SLOW_REPLY = "slow_reply"
+    #: The statement fails as if a commit of another writer to the table's schema came first.
+    OVERTAKEN = "overtaken"
     #: Requests are answered 403.
     EXPIRED_TOKEN = "expired_token"  # noqa: S105 - the name of a fault
+    #: The warehouse is no more: requests are answered 404.
+    DELETED = "deleted"
     #: The warehouse stops and forgets its sessions. The next request starts it, which takes
     #: `seconds`, and until then requests are answered 503.
     STOPPED = "stopped"
@@ -136,6 +140,8 @@ class Faults:
         """Let a request in. Raises RefusedError where it is answered by a status."""
         if self.take(FaultKind.EXPIRED_TOKEN):
             raise RefusedError(403, "Access token expired.")
+        if self.take(FaultKind.DELETED):
+            raise RefusedError(404, "There is no such warehouse.")
         if self.take(FaultKind.UNAVAILABLE) or self.wake() is not State.RUNNING:
             raise RefusedError(503, "The warehouse is not available.")
 

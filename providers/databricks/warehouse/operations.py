@@ -158,6 +158,7 @@ class Operations:
         """Run *statement* and give its result, or its error, to whoever waits for it."""
         try:
             self.faults.hold_up(FaultKind.SLOW, statement.text, operation.cancelled)
+            self._overtake(statement)
             result = operation.session.execute(statement, parameters, operation.cancelled)
         except SqlError as error:
             self._log_failure(statement, error)
@@ -171,6 +172,12 @@ class Operations:
             self._engine.log.end(statement.id, Status.FINISHED)
             self.faults.hold_up(FaultKind.SLOW_REPLY, statement.text, operation.cancelled)
             operation.future.set_result(result)
+
+    def _overtake(self, statement: Statement) -> None:
+        """Raise SqlError where the next fault wants another writer to have been quicker."""
+        if self.faults.take(FaultKind.OVERTAKEN, statement.text):
+            text = "The metadata of the table has been changed by a concurrent update."
+            raise SqlError(errors.METADATA_CHANGED, text)
 
     def _log_failure(self, statement: Statement, error: SqlError) -> None:
         was_cancelled = error.condition is errors.OPERATION_CANCELED

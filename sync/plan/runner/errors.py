@@ -133,8 +133,8 @@ def is_users(filename: str) -> bool:
     return not filename.startswith(HERE) and not any(part in filename for part in library)
 
 
-#: SQLSTATEs of what another session was in the way of, on Postgres; nothing happened.
-CONTENDED = frozenset({"40001", "40P01", "55P03"})
+#: SQLSTATEs of what another session was in the way of; nothing happened. The last: Databricks.
+CONTENDED = frozenset({"40001", "40P01", "55P03", "2D521"})
 
 #: How Databricks names the SQLSTATE: in the text of the message.
 SQLSTATE = re.compile(r"SQLSTATE:\s*(\w{5})")
