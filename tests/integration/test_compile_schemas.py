@@ -64,6 +64,22 @@ async def test_a_plan_for_all_is_not_compiled_again(scripts: Scripts, url: str) 
         assert run.state is RunState.SUCCEEDED
 
 
+VIP = """
+op.create_table("one", sa.Column("id", sa.Integer, primary_key=True))
+if op.get_context().version_table_schema == "tenant_b":
+    op.execute("CREATE TABLE special (id int)")
+"""
+
+
+async def test_a_script_that_may_compare_its_schema(scripts: Scripts, url: str) -> None:
+    """One that may compare the schema's name in Python is compiled for each schema."""
+    scripts.add("a1", VIP)
+    async with opened_runtime(await fleet(scripts, url)) as runtime:
+        runs = await ordered(runtime)
+        assert {run.state for run in runs} == {RunState.SUCCEEDED}
+    assert await tables(url) == {*((s, "one") for s in SCHEMAS), ("tenant_b", "special")}
+
+
 TOLD = """
 schema = op.get_context().version_table_schema
 op.execute(f'CREATE TABLE "{schema}".named (id int)')
