@@ -59,6 +59,8 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.CANARY_RELEASED: "Its run proved nothing: another target may be the canary. `plan`, "
     "`message`",
     Kind.TARGET_CHANGED: "Heads moved, and no run moved them. `before`, `after`",
+    Kind.IMAGES_RECORDED: "The before-images of a run on Databricks: what `levelhead restore-plan` "
+    "goes by. `versions`: table -> its version, null where it has none",
     Kind.WAREHOUSE_USED: "Sessions on Databricks warehouses were open, for a run or for a look at "
     "targets. `seconds`, all of them added up; `sessions`. See "
     "[cost](databricks.md#what-it-costs)",

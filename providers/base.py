@@ -8,7 +8,7 @@ and pass ``tests/conformance``. No driver's object or exception leaves an adapte
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -231,6 +231,24 @@ class Surveying(Protocol):
             StartingError, ConnectError, AccessDeniedError: As `Provider.open`; what holds for
                 the target that is named holds for all of them.
             ConnectionLostError: The connection died; nothing was changed.
+        """
+        ...
+
+
+@runtime_checkable
+class Versioning(Protocol):
+    """Optional ability of a session: each table has versions, and an older one can be restored."""
+
+    async def versions(self, words: Collection[str] | None) -> Mapping[str, int | None]:
+        """Return the newest version of each table of the target's schema that *words* make up.
+
+        The version table is among them, always; with None all are. *words* are in lower case,
+        tables are named as SQL names them, in full. A version is None where a table has none, or
+        it may not be read.
+
+        Raises:
+            AccessDeniedError, StatementError: Its tables cannot be listed.
+            ConnectionLostError: The session died; nothing was changed.
         """
         ...
 

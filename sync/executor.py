@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from providers.base import Session
 from providers.types import Heads, Statement
+from sync.images import before_images
 from sync.journal import Action, Journal
 from sync.live import accompany, begun
 from sync.plan.canonical import plain
@@ -50,10 +51,13 @@ class Executor:
             LevelheadError: A step failed; the steps before it stand.
         """
         async with AsyncExitStack() as stack:
+            images = await before_images(await self.visit.session(), self.plan)
             end = await self._live_ahead()
             talk = await stack.enter_async_context(self._begun(slice(0, end))) if end else None
             await begin(self.plan)
             async with self._run_action() as action:
+                if images:
+                    await self.journal.imaged(images)
                 if talk:
                     await accompany(talk, self.journal)
                     await stack.aclose()

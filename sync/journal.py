@@ -165,8 +165,16 @@ class Journal:
 
     async def remark(self, verb: str, revision: str | None, facts: Mapping[str, JSON]) -> None:
         """Store what is to be known of a directive: *verb* is ``skipped`` or ``noted``."""
-        draft = Draft(
-            kind=Kind(f"directive.{verb}"),
+        await self._log.record(self._remark(Kind(f"directive.{verb}"), revision, facts))
+
+    async def imaged(self, versions: Mapping[str, int | None]) -> None:
+        """Store the versions of tables that the run is about to touch, by name."""
+        facts: JSON = dict(versions)
+        await self._log.record(self._remark(Kind.IMAGES_RECORDED, None, {"versions": facts}))
+
+    def _remark(self, kind: Kind, revision: str | None, facts: Mapping[str, JSON]) -> Draft:
+        return Draft(
+            kind=kind,
             actor=self._run.actor,
             target=self._run.target,
             history=self._run.history,
@@ -174,7 +182,6 @@ class Journal:
             revision=revision,
             data=facts,
         )
-        await self._log.record(draft)
 
     async def tell_success(self, revision: str, **facts: JSON) -> None:
         """Tell that a step succeeded which the intent of the run covers.

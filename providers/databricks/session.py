@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
@@ -16,6 +16,7 @@ from providers.databricks.history import outcome_of
 from providers.databricks.listing import as_query, own_catalogs, own_schemas
 from providers.databricks.sql import creation, mark, move, version_table
 from providers.databricks.threads import Threads
+from providers.databricks.versions import read_versions
 from providers.errors import (
     ConnectionLostError,
     OvertakenError,
@@ -33,7 +34,7 @@ _HISTORY_PATIENCE = 30.0
 class DatabricksSession(Session):
     """A session on one schema of a warehouse. Nothing rolls back, so it is not `Transactional`.
 
-    It is `Listing`, where databases are catalogs.
+    It is `Listing`, where databases are catalogs, and `Versioning`.
     """
 
     def __init__(
@@ -132,6 +133,10 @@ class DatabricksSession(Session):
                 [f"column {place}" for place, _ in enumerate(row, 1)], self._target.name
             )
         return need_texts([row[0] for row in rows], self._target.name)
+
+    async def versions(self, words: Collection[str] | None) -> Mapping[str, int | None]:
+        """Return the newest versions of tables; see `Versioning.versions`."""
+        return await read_versions(self._connection, self._target, self._place, words)
 
     async def _rows(self) -> list[str] | None:
         """Return the rows of the version table, which may be double; None where it is missing."""

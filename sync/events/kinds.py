@@ -77,6 +77,7 @@ class Kind(StrEnum):
     DIRECTIVE_SKIPPED = "directive.skipped"  #: it has no counterpart on the target's database
     DIRECTIVE_NOTED = "directive.noted"  #: it asks more of the target's clients, or the like
 
+    IMAGES_RECORDED = "images.recorded"  #: the versions of tables, before the run touched them
     WAREHOUSE_USED = "warehouse.used"  #: seconds of sessions, by a run or by a look at targets
 
     FINGERPRINT_FAILED = "fingerprint.failed"  #: what a run left could not be recorded

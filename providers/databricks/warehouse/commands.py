@@ -362,9 +362,10 @@ class Describe:
 
 @dataclass(frozen=True, slots=True)
 class DescribeHistory:
-    """DESCRIBE HISTORY table."""
+    """DESCRIBE HISTORY table [LIMIT n]."""
 
     table: Parts
+    limit: int | None  #: so many of the newest versions; None: all
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,7 +204,7 @@ def describe_history(catalog: Catalog, scope: Scope, command: c.DescribeHistory)
         )
         for version in reversed(table.versions)
     ]
-    return of_rows(_HISTORY, rows)
+    return of_rows(_HISTORY, rows[: command.limit])
 
 
 _HISTORY = (

@@ -196,7 +196,7 @@ def _pattern(tokens: Tokens) -> str | None:
 
 def _describe(tokens: Tokens) -> c.Command:
     if tokens.take("HISTORY"):
-        return c.DescribeHistory(tokens.name())
+        return c.DescribeHistory(tokens.name(), tokens.integer() if tokens.take("LIMIT") else None)
     if tokens.take("DETAIL"):
         return c.DescribeDetail(tokens.name())
     tokens.take("TABLE")

@@ -127,6 +127,19 @@ def events(
     return asyncio.run(act(settings_of(config), query, choose_screen(json=json)))
 
 
+@app.command(name="restore-plan")
+def restore_plan(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")],
+    *,
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Print what would restore the tables that a run on Databricks touched; send nothing."""
+    from sync.cli.restoring import show_restore_plan
+
+    return asyncio.run(show_restore_plan(settings_of(config), run, choose_screen(json=json)))
+
+
 @events_app.command()
 def verify(*, config: Config = None, json: Json = False) -> int:
     """Check every event's hash and the order of the chain."""

@@ -1,0 +1,88 @@
+"""Tells what would bring the tables of a run back; sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+from providers.errors import ConfigError
+from sync.cli.screen import Screen
+from sync.events.chain import Event
+from sync.events.kinds import Kind
+from sync.model import EventQuery, Run
+from sync.restore import RestorePlan, restore_plan
+from sync.runtime import Runtime
+from sync.settings import Settings
+
+#: Events are read so many at a time.
+_PAGE = 1000
+
+#: Ends of a statement that had no effect.
+_WITHOUT_EFFECT = frozenset({Kind.STATEMENT_FAILED})
+
+_ALWAYS = (
+    "RESTORE takes back all that anybody has written to a table since then, not the run alone.",
+    "It needs the files of that version: VACUUM removes them when they are old enough (7 days).",
+    "UNDROP works for managed tables, for 7 days. Look at each statement before you send it.",
+    'Set policy = "observe" before: the clock would bring the target to head again.',
+)
+
+
+async def show_restore_plan(settings: Settings, run_id: str, screen: Screen) -> int:
+    """Print the statements that restore what a run touched, and what they cannot bring back.
+
+    Raises:
+        ConfigError: There is no such run, or it has recorded no versions.
+    """
+    async with Runtime.open_reading(settings) as runtime:
+        run = await runtime.run(run_id)
+        if run is None:
+            raise ConfigError(f"there is no run {run_id}; levelhead runs shows them")
+        found = await planned(runtime, run)
+    screen.tell("\n".join(lines(found, run)), found)
+    return 0
+
+
+async def planned(runtime: Runtime, run: Run) -> RestorePlan:
+    """Return what restores the tables that *run* touched.
+
+    Raises:
+        ConfigError: It has recorded no versions.
+    """
+    events = await events_of(runtime, run)
+    images = [event for event in events if event.kind == Kind.IMAGES_RECORDED]
+    if not images:
+        raise ConfigError(
+            f"run {run.id} has no before-images: it did nothing, or its target keeps no versions"
+        )
+    versions = cast("Mapping[str, int | None]", images[0].data["versions"])
+    texts = [await runtime.statement(digest) for digest in sent(events)]
+    target = runtime.settings.targets.get(run.target)
+    version_table = target.version_table if target else "alembic_version"
+    return restore_plan(run.id, versions, list(filter(None, texts)), version_table)
+
+
+async def events_of(runtime: Runtime, run: Run) -> Sequence[Event]:
+    """Return every event of *run*, oldest first."""
+    found: list[Event] = []
+    after = 0
+    while page := await runtime.events(EventQuery(run=run.id, after=after, limit=_PAGE)):
+        found += page
+        after = page[-1].sequence
+    return found
+
+
+def sent(events: Sequence[Event]) -> Iterator[str]:
+    """Yield the digests of the texts that may have had an effect, in the order of sending."""
+    without = {event.ticket for event in events if event.kind in _WITHOUT_EFFECT}
+    for event in events:
+        if event.ticket not in without:
+            yield from cast("Sequence[str]", event.data.get("statements", ()))
+
+
+def lines(plan: RestorePlan, run: Run) -> Iterator[str]:
+    """Yield *plan* as SQL that can be kept in a file."""
+    yield f"-- before run {run.id} on {run.target}"
+    yield from (f"{statement};" for statement in plan.statements)
+    yield from (f"-- not restored: {remark}" for remark in plan.remarks)
+    yield from (f"-- {remark}" for remark in _ALWAYS)
