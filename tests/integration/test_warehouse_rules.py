@@ -131,6 +131,11 @@ REFUSED = {
         "ALTER TABLE people ADD COLUMN kids INT NOT NULL",
         "DELTA_OPERATION_NOT_ALLOWED 0AKDC",
     ),
+    "a new column of a time without a zone": Case(
+        ("CREATE TABLE days (day DATE) USING DELTA",),
+        "ALTER TABLE days ADD COLUMN at TIMESTAMP_NTZ",
+        "DELTA_FEATURES_REQUIRE_MANUAL_ENABLEMENT 42000",
+    ),
     "a new column with a default": Case(
         (PEOPLE,),
         "ALTER TABLE people ADD COLUMN kids INT DEFAULT 5",

@@ -24,6 +24,9 @@ DEFAULTS = ("delta.feature.allowColumnDefaults", "supported")
 #: files cannot hold. Page "delta/column-mapping".
 MAPPING = ("delta.columnMapping.mode", "name")
 
+#: What a table that is there needs before a column of it may be a time without a zone.
+WITHOUT_ZONE = ("delta.feature.timestampNtz", "supported")
+
 _NEEDS_MAPPING = re.compile(r"[ ,;{}()\n\t=]")
 
 _NUMBERS = (Integer, Numeric, Float)  # Float is no Numeric since SQLAlchemy 2.1

@@ -7,6 +7,7 @@ warehouse on the way: a script that is resumed must send what it sent before.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from itertools import chain
 from typing import Any, ClassVar
 
 from alembic.ddl import base
@@ -36,7 +37,7 @@ from sqlalchemy.sql.type_api import TypeEngine
 
 from . import notes, skips
 from .comparison import Comparisons
-from .compiler import MAPPING, Compiler
+from .compiler import MAPPING, WITHOUT_ZONE, Compiler
 from .datatypes import bare, name_of, widens
 from .elements import AddCheck, SetProperty
 from .forms import (
@@ -188,7 +189,8 @@ class Directives(Comparisons):
         left_out = list(skips.of_columns([column], table_name, self.dialect))
         for key in keys_within(column, kw):
             left_out += skips.of_key(key, table_name)
-        elements = adding_column((table_name, schema), column, kw)
+        place = (table_name, schema)
+        elements = chain(self.allowing(place, column.type), adding_column(place, column, kw))
         self.send("add_column", table_name, elements, *left_out)
 
     def drop_column(
@@ -251,7 +253,13 @@ class Directives(Comparisons):
             raise CompileError(f"{column}: {before} does not widen to {after}; add another column")
         table, schema = place
         yield SetProperty(table, schema, *WIDENING)
+        yield from self.allowing(place, new)
         yield base.ColumnType(table, column, new, schema=schema, existing_type=old)
+
+    def allowing(self, place: Place, type_: TypeEngine[Any]) -> Elements:
+        """Yield what lets a table that is there hold *type_*; a new one does so by itself."""
+        if "TIMESTAMP_NTZ" in name_of(type_, self.dialect):
+            yield SetProperty(*place, *WITHOUT_ZONE)
 
     def bulk_insert(
         self,

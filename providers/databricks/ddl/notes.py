@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Table
 from sqlalchemy.schema import CreateTable, ExecutableDDLElement
 
-from .compiler import DEFAULTS, MAPPING, numbers_itself, properties_of
+from .compiler import DEFAULTS, MAPPING, WITHOUT_ZONE, numbers_itself, properties_of
 from .elements import AddCheck, SetProperty
 
 #: What a table needs before a column of it may become wider.
@@ -51,6 +51,7 @@ _TURNED_ON = {
     DEFAULTS[0]: Feature("allowColumnDefaults", 1, 7),
     MAPPING[0]: Feature("columnMapping", 2, 5),
     WIDENING[0]: Feature("typeWidening", 3, 7),
+    WITHOUT_ZONE[0]: Feature("timestampNtz", 3, 7),
 }
 
 

@@ -29,6 +29,7 @@ from providers.databricks.warehouse.model import (
 from providers.databricks.warehouse.properties import (
     allows_defaults,
     allows_widening,
+    holds_zoneless,
     with_properties,
     without_properties,
 )
@@ -77,9 +78,20 @@ def _add_columns(action: c.AddColumns, old: Definition, _keys: KeyRules) -> Chan
         place = _place(replace(old, columns=tuple(columns)), new.after)
         columns.insert(place, Column(new.name, new.datatype, comment=new.comment))
         rows.insert(place, f"CAST(NULL AS {duckdb_type(new.datatype)})")
+        _refuse_zoneless(old, new.datatype)
     definition = replace(old, columns=tuple(columns))
     check_column_names(definition)
     return Change(definition, "ADD COLUMNS", tuple(rows))
+
+
+def _refuse_zoneless(old: Definition, datatype: str) -> None:
+    """Page "sql/language-manual/data-types/timestamp-ntz-type"; the words are Delta Lake's."""
+    if "TIMESTAMP_NTZ" in datatype and not holds_zoneless(old):
+        raise SqlError(
+            errors.NEEDS_FEATURE,
+            "Your table schema requires manually enablement of the following table feature(s): "
+            "timestampNtz. Set 'delta.feature.timestampNtz' = 'supported' first.",
+        )
 
 
 def _refuse_in_add(new: c.NewColumn) -> None:
@@ -171,6 +183,7 @@ def _change_type(action: c.ChangeType, old: Definition, _keys: KeyRules) -> Chan
     if not allows_widening(old):
         hint = " Set 'delta.enableTypeWidening' = 'true' first."
         raise _no_change(column, f"{change}.{hint}")
+    _refuse_zoneless(old, action.datatype)
     refuse_where_used(old, column.name)
     _refuse_where_checked(old, column.name)
     wider = replace(column, datatype=action.datatype)

@@ -27,7 +27,12 @@ _BUILT_IN = {
     "identityColumns": (1, 6),
 }
 #: Features that only table features can name, and whether readers must know them.
-_READERS_TOO = {"typeWidening": True, "allowColumnDefaults": False, "clustering": False}
+_READERS_TOO = {
+    "typeWidening": True,
+    "timestampNtz": True,
+    "allowColumnDefaults": False,
+    "clustering": False,
+}
 _WITH_FEATURES = 7
 
 
@@ -69,6 +74,15 @@ def allows_widening(definition: Definition) -> bool:
     return (definition.property(_WIDENING) or "").lower() == "true"
 
 
+def holds_zoneless(definition: Definition) -> bool:
+    """Tell whether columns may be TIMESTAMP_NTZ; a table that was made with one may have more.
+
+    Page "sql/language-manual/data-types/timestamp-ntz-type".
+    """
+    has_one = any("TIMESTAMP_NTZ" in column.datatype for column in definition.columns)
+    return has_one or definition.property(f"{_FEATURE}timestampNtz") in _ON
+
+
 def protocol(definition: Definition) -> Protocol:
     """Return the protocol of a table: the least that has all features in use."""
     features = _features(definition)
@@ -92,6 +106,7 @@ def _features(definition: Definition) -> set[str]:
     used = {
         "columnMapping": (definition.property(_MODE) or "none") != "none",
         "typeWidening": allows_widening(definition),
+        "timestampNtz": holds_zoneless(definition),
         "checkConstraints": bool(definition.checks),
         "identityColumns": any(column.identity for column in definition.columns),
         "generatedColumns": any(column.generated is not None for column in definition.columns),

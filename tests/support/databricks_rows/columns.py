@@ -45,6 +45,23 @@ ROWS = (
         ),
     ),
     Row(
+        'op.add_column("people", sa.Column("born", sa.DateTime()))',
+        "timestamp-ntz",
+        sends=(
+            "ALTER TABLE people SET TBLPROPERTIES ('delta.feature.timestampNtz' = 'supported')",
+            "ALTER TABLE people ADD COLUMN born TIMESTAMP_NTZ",
+        ),
+        notes=(
+            (
+                "protocol",
+                (
+                    "people may ask for reader version 3 and writer version 7 from now on: "
+                    "timestampNtz"
+                ),
+            ),
+        ),
+    ),
+    Row(
         (
             'op.add_column("people", sa.Column("seen", sa.DateTime(timezone=True), '
             'server_default=sa.text("CURRENT_TIMESTAMP")))'

@@ -23,6 +23,7 @@ MANUAL = {
     "names": "sql/language-manual/sql-ref-names",
     "view": "sql/language-manual/sql-ref-syntax-ddl-create-view",
     "widening": "delta/type-widening",
+    "timestamp-ntz": "sql/language-manual/data-types/timestamp-ntz-type",
 }
 
 
