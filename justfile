@@ -34,6 +34,10 @@ test *ARGS:
 test-histories *ARGS:
     python3 bootstrap.py test -m histories --numprocesses=2 --dist=load "$@"
 
+# Run what we send on Spark with Delta Lake, which Maven fetches first
+test-delta *ARGS:
+    python3 bootstrap.py test -m delta --numprocesses=0 "$@"
+
 # Everything CI checks
 check: lint types imports test
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from providers.databricks.ddl import notes, skips
 from tests.support.databricks_rows import MANUAL, ROWS, TYPES, Row
+from tests.support.delta.verdicts import verdict
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "databricks.md"
 COMMAND = "python -m tests.support.databricks_directives"
@@ -26,7 +27,10 @@ class Engine:
 
 
 #: Each is a column of the table. The first one takes everything, or a test fails.
-ENGINES = (Engine("[local warehouse](warehouse.md)", lambda _: "takes it"),)
+ENGINES = (
+    Engine("[local warehouse](warehouse.md)", lambda _: "takes it"),
+    Engine("[Delta Lake](#what-delta-lake-says)", verdict),
+)
 
 
 def tables() -> dict[str, list[str]]:
