@@ -102,7 +102,7 @@ class Delays:
         Raises:
             TimeoutError: The wait was over before the block.
         """
-        async with asyncio.timeout(patience) as limit:
+        async with asyncio.timeout(0 if self._over else patience) as limit:
             self._waits.add(limit)
             try:
                 yield

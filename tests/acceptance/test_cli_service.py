@@ -176,4 +176,4 @@ async def test_following_events(project: Project) -> None:
     process.send_signal(signal.SIGINT)
     _, err = await process.communicate()
     assert kinds.index("run.requested") < kinds.index("run.started")
-    assert (process.returncode, err) == (130, b"")
+    assert (process.returncode, err) == (130, b"levelhead: interrupted\n")

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -204,6 +205,22 @@ async def test_the_end_of_the_service_is_the_end_of_the_wait(scripts: Scripts) -
             "db-1: still starting when the service was stopped; nothing was done",
         )
         assert (await kinds(runtime, run=run.id))[-1] == "run.failed"
+
+
+async def test_a_stop_ahead_of_the_wait(scripts: Scripts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that is told to stop while a wait is put on record does not begin to wait."""
+    async with waiting(settings_of(scripts, 'start_wait = "1h"')) as runtime:
+        delays = runtime._runs._delays
+        record = delays._record
+
+        async def stopped(*about: Any) -> None:  # noqa: ANN401 - handed on as it is
+            await record(*about)
+            delays.end()
+
+        monkeypatch.setattr(delays, "_record", stopped)
+        starts_for(runtime, FOR_EVER)
+        run = await ordered_one(runtime)
+        assert str(run.error).endswith("when the service was stopped; nothing was done")
 
 
 async def test_a_target_that_turns_out_to_be_out_of_reach(scripts: Scripts) -> None:
