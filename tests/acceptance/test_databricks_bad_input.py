@@ -26,7 +26,7 @@ SECRET = "dapi-hunter2-and-more"  # noqa: S105 - a token that opens nothing
 BROKE = "eu: connection lost ("
 
 #: Statements that change nothing but the session.
-READS = ("SELECT", "DESCRIBE", "USE", "SET")
+READS = ("SELECT", "DESCRIBE", "SHOW", "USE", "SET")
 
 MIXED = """import sqlalchemy as sa
     from sqlalchemy.dialects import postgresql
