@@ -16,6 +16,7 @@ SIZES = {
     "statements": 3,
     "sessions": 3,
     "schemas": 2,
+    "crowd": 2,
     "repeats": 1,
 }
 
