@@ -74,8 +74,8 @@ class Runs:
     async def recover(self, target: Target, orphan: Run) -> None:
         """Settle a run whose service is gone; nothing happens while its lease stands."""
         async with self._engine.store.writing() as connection:
-            lease = await self._lease(connection, target, orphan)
-        if isinstance(lease, Lease):
+            lease = await self._lease_of_orphan(connection, target, orphan)
+        if lease:
             attempt = self._attempt(orphan, target, lease)
             self._start(orphan.id, attempt.recover())
             await self.finished(orphan.id)
@@ -108,6 +108,19 @@ class Runs:
         """Lease *target* for *run*; not from a run that is going on here."""
         leases = self._engine.leases
         return await leases.acquire(connection, target.name, run.id, alive=self._tasks)
+
+    async def _lease_of_orphan(
+        self, connection: AsyncConnection, target: Target, orphan: Run
+    ) -> Lease | None:
+        """Lease *target* to settle *orphan*; None where that is another's, or done."""
+        lease = await self._lease(connection, target, orphan)
+        if isinstance(lease, Occupied):
+            return None
+        if await runs.is_open(connection, orphan.id):
+            return lease
+        # It has ended since it was found open, and said itself what that means for the target.
+        await self._engine.leases.release(connection, lease)
+        return None
 
     def _new_run(self, target: Target, order: Order, rollout: str, actor: str) -> Run:
         return Run(

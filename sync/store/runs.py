@@ -135,6 +135,12 @@ async def open_runs_of(connection: AsyncConnection, target: str) -> tuple[Run, .
     return tuple(map(run_from, found))
 
 
+async def is_open(connection: AsyncConnection, run_id: str) -> bool:
+    """Tell whether it is not on record how the run ended."""
+    wanted = select(runs.c.id).where(runs.c.id == run_id, runs.c.state.in_(OPEN))
+    return await connection.scalar(wanted) is not None
+
+
 async def last_runs(connection: AsyncConnection) -> Mapping[str, str]:
     """Return target name -> id of its newest run, for each target that has one."""
     return {row.target: row.id for row in await connection.execute(_LAST)}

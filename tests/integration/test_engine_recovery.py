@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -187,6 +187,23 @@ async def test_a_lease_that_stands_is_respected(scripts: Scripts, url: str) -> N
         clock.ahead += timedelta(minutes=2)
         assert [run.state for run in await swept(runtime)] == [RunState.SUCCEEDED]
         assert (await found(runtime)).state is RunState.FAILED
+
+
+async def test_a_run_that_has_ended_since_it_was_found(
+    scripts: Scripts, url: str, control_url: str
+) -> None:
+    """What its end said of the target stands: there is nothing to settle, and the lease is free."""
+    scripts.add("a1", 'op.execute("SELECT 1/0")')
+    async with opened_runtime(settings_for(scripts, [url], control=control_url)) as runtime:
+        run = await ordered_one(runtime)
+        assert run.state is RunState.FAILED
+        before, said = await status(runtime), await kinds(runtime)
+        assert "division by zero" in str(before.problem)
+        target = runtime.fleet["db-1"]
+        open_then = replace(run, state=RunState.RUNNING)  # as a sweep read it, a moment earlier
+        await runtime._runs.recover(target, open_then)
+        assert (await status(runtime), await kinds(runtime)) == (before, said)
+        assert (await ordered_one(runtime)).state is RunState.FAILED
 
 
 async def test_a_concurrent_index_that_is_not_there(scripts: Scripts, url: str) -> None:
