@@ -72,9 +72,9 @@ class Histories:
         config = str(self._histories[name].config)
         return graph if graph and config in graph.locations else None
 
-    async def _loaded(self, name: str, last: Graph | None) -> Graph:  # noqa: ARG002 - RecordedHistories compares with it
+    async def _loaded(self, name: str, last: Graph | None) -> Graph:
         """Ask a runner for the graph; *last* is what was seen before."""
-        return await self._runners.graph(self._histories[name])
+        return await self._runners.graph(self._histories[name], last.locations if last else ())
 
 
 class RecordedHistories(Histories):

@@ -48,20 +48,31 @@ class Runners:
         self._timeout = timeout
         self._secrets = secrets
 
-    async def graph(self, history: History) -> Graph:
+    async def graph(self, history: History, locations: Sequence[str] = ()) -> Graph:
         """Load the history and return its revisions.
+
+        Its digest is of the scripts as they were before: those that change while they are read
+        have another one afterwards, and are read again by whoever compares. So *locations* are
+        where they were the last time; where they are elsewhere, they are read twice.
 
         Raises:
             ScriptError: A script or env.py cannot be loaded.
             UnknownRevisionError: A revision names a parent that does not exist.
         """
+        found = await self._graph(history, locations)
+        if found.locations == tuple(locations):
+            return found
+        return await self._graph(history, found.locations)
+
+    async def _graph(self, history: History, locations: Sequence[str]) -> Graph:
+        digest = await asyncio.to_thread(digest_of, locations)
         answer = await self._answer(history, {"op": "graph"})
         revisions = [revision_of(said) for said in answer["revisions"]]
         return Graph(
             history=history.name,
             revisions=MappingProxyType({revision.id: revision for revision in revisions}),
             heads=frozenset(answer["heads"]),
-            digest=await asyncio.to_thread(digest_of, answer["locations"]),
+            digest=digest,
             locations=tuple(answer["locations"]),
         )
 

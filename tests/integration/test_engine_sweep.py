@@ -23,6 +23,15 @@ from tests.support.engine import (
 from tests.support.histories import Scripts
 from tests.support.postgres import Databases, Postgres
 
+#: Puts the file of another revision beside this one, after Alembic has read which there are.
+DEPLOYS = """
+from pathlib import Path
+
+late = Path(__file__).with_name("{name}")
+if late.with_suffix(".late").exists():
+    late.with_suffix(".late").rename(late)
+"""
+
 
 async def test_it_brings_every_target_that_is_behind_to_head(
     scripts: Scripts, databases: Databases, control_url: str
@@ -194,6 +203,20 @@ async def test_new_scripts_are_noticed(scripts: Scripts, databases: Databases) -
         assert run.after == at("a2")
         changed = (await events(runtime, kind="history.changed"))[-1]
         assert (changed.data["added"], changed.data["removed"]) == (["a2"], [])
+
+
+async def test_scripts_that_arrive_while_others_are_read(
+    scripts: Scripts, databases: Databases
+) -> None:
+    """A revision that is deployed while a history is loaded is seen by the next look at it."""
+    scripts.add_tables("a1")
+    async with opened_runtime(settings_for(scripts, await databases(1))) as runtime:
+        await runtime.graph("app")
+        late = scripts.add("a3", "pass", after="a2")
+        scripts.add("a2", "pass", after="a1", more=DEPLOYS.format(name=late.name))
+        late.rename(late.with_suffix(".late"))
+        assert (await runtime.graph("app")).heads == at("a2")
+        assert (await runtime.graph("app")).heads == at("a3")
 
 
 async def test_a_revision_that_nobody_knows(scripts: Scripts, databases: Databases) -> None:
