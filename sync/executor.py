@@ -16,7 +16,7 @@ from providers.base import Session
 from providers.types import Heads, Statement
 from sync.images import before_images
 from sync.journal import Action, Journal
-from sync.live import accompany, begun
+from sync.live import Company, begun
 from sync.plan.canonical import plain
 from sync.plan.conversation import Conversation
 from sync.plan.model import Plan, Step, StepClass
@@ -59,7 +59,7 @@ class Executor:
                 if images:
                     await self.journal.imaged(images)
                 if talk:
-                    await accompany(talk, self.journal)
+                    await self._accompany(talk)
                     await stack.aclose()
                 await self._go_on(end)
                 action.note(heads=sorted(self.plan.after))
@@ -97,8 +97,11 @@ class Executor:
             return done + 1
         end = max(done + 1, end_of_live(self.plan.steps, done))
         async with self._begun(slice(done, end)) as talk:
-            await accompany(talk, self.journal)
+            await self._accompany(talk)
         return end
+
+    async def _accompany(self, talk: Conversation) -> None:
+        await Company(talk, self.journal, self.retries).accompany()
 
     @asynccontextmanager
     async def _begun(self, part: slice) -> AsyncIterator[Conversation]:

@@ -200,7 +200,7 @@ class Journal:
         await self._end(self._draft("step", end, None, revision), {}, error)
 
     async def tell_retry(
-        self, revision: str, error: ContentionError, number: int, pause: timedelta
+        self, revision: str | None, error: ContentionError, number: int, pause: timedelta
     ) -> None:
         """Tell that a transaction of a step is applied again after *pause*.
 

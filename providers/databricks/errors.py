@@ -311,7 +311,7 @@ def _refusal(error: Exception, target: str, ticket: str | None, sql: str | None)
     code = _code(error)
     line = said(error) if code is None else f"{said(error)} (SQLSTATE {code})"
     if code == OVERTAKEN:
-        line = f"{_conflict(error)}: {line}"
+        line = f"{_conflict(error)}: {line}; try again"
         return OvertakenError(line, target=target, ticket=ticket, code=code, sql=sql)
     return StatementError(line, target=target, ticket=ticket, code=code, sql=sql)
 

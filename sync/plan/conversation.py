@@ -122,6 +122,18 @@ class Conversation:
         """
         await self.ask({"say": "go", "ticket": ticket, "applied": applied})
 
+    async def let_try_again(self) -> Word:
+        """Let the runner look at the target, then send what another commit came before again.
+
+        Return its next word: it is about to, or the look has failed.
+        """
+        await self.ask({"say": "again"})
+        return await self.hear()
+
+    async def leave_failed(self) -> None:
+        """Let the script hear that a statement failed which might have been sent again."""
+        await self.ask({"say": "failed"})
+
     async def hear(self) -> Word:
         """Wait for the runner's next word.
 

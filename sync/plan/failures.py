@@ -12,6 +12,7 @@ from providers.errors import (
     ContentionError,
     LevelheadError,
     LockBusyError,
+    OvertakenError,
     StampConflictError,
     StatementError,
 )
@@ -30,14 +31,17 @@ def failure(said: Mapping[str, Any], *, subject: str, history: str) -> Levelhead
 
 
 def statement(
-    said: Mapping[str, Any], target: str, kind: type[StatementError] = StatementError
+    said: Mapping[str, Any],
+    target: str,
+    kind: type[StatementError] = StatementError,
+    around: str = "{}",
 ) -> LevelheadError:
-    """The database refused a statement of a script."""
+    """The database refused a statement of a script; *around* is what is said with its message."""
     names = said["objects"]
     text = shortened(said["message"])
     message = redacted(text, code=said["code"], names=tuple(names.values()))
     return kind(
-        f"{message} ({said['error']})",
+        around.format(f"{message} ({said['error']})"),
         target=target,
         code=said["code"],
         sql=said["sql"],
@@ -48,6 +52,11 @@ def statement(
 def contended(said: Mapping[str, Any], target: str) -> LevelheadError:
     """Another session was in the way of a statement of a script."""
     return statement(said, target, ContentionError)
+
+
+def overtaken(said: Mapping[str, Any], target: str) -> LevelheadError:
+    """Another commit came before a statement of a script."""
+    return statement(said, target, OvertakenError, "another commit came first: {}; try again")
 
 
 def moved(said: Mapping[str, Any], target: str) -> LevelheadError:
@@ -118,6 +127,7 @@ def resume(said: Mapping[str, Any], target: str) -> LevelheadError:
 OF_THE_TARGET: Mapping[str, Callable[[Mapping[str, Any], str], LevelheadError]] = {
     "statement": statement,
     "contended": contended,
+    "overtaken": overtaken,
     "moved": moved,
     "lost": lost,
     "denied": denied,

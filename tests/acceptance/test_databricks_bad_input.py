@@ -182,11 +182,13 @@ async def test_names_that_need_quotes(site: Site) -> None:
 
 
 async def test_a_schema_that_somebody_else_alters(site: Site) -> None:
-    """A commit that came first is named, with its SQLSTATE; nothing is lost, `sync` goes on."""
-    site.warehouse.control.add(Fault(FaultKind.OVERTAKEN, matching="t_b2", times=1))
-    await site.fails(3, "eu: revision b2: [DELTA_METADATA_CHANGED]")
-    assert site.ends("TABLE t_b2") == ["FAILED"]
+    """What another commit came before is sent again; where that is no use, the line says so."""
+    site.warehouse.control.add(Fault(FaultKind.OVERTAKEN, matching="t_b2", times=7))
+    line = "eu: revision b2: another commit came first: [DELTA_METADATA_CHANGED]"
+    await site.fails(3, line, "try again")
+    assert site.ends("TABLE t_b2") == ["FAILED"] * 6
     await site.succeeds("sync")
+    assert site.ends("TABLE t_b2") == ["FINISHED", *["FAILED"] * 7]
 
 
 async def test_a_warehouse_that_is_deleted_in_mid_rollout(site: Site) -> None:

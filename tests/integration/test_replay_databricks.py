@@ -6,6 +6,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
+from databricks.sql.client import Cursor
 
 from providers.databricks.warehouse import Warehouse
 from providers.databricks.warehouse.faults import Fault, FaultKind
@@ -114,19 +115,113 @@ async def test_a_statement_that_another_commit_came_before(
         assert str(retried[0].data["error"]).startswith("OvertakenError")
 
 
+def column_of(sql: str) -> str:
+    """Return the column that an ALTER TABLE adds."""
+    return sql.replace("`", " ").split()[5]
+
+
+async def columns_sent(runtime: Runtime, run: str) -> list[str]:
+    """Return the columns of which a run has sent statements."""
+    started = await events(runtime, run=run, kind="statement.started")
+    sqls = [(await texts(runtime, event))[0] for event in started]
+    return [column_of(sql) for sql in sqls if "ADD COLUMN" in sql]
+
+
 async def test_a_script_that_another_commit_came_before(
     scripts: Scripts, target: str, warehouse: Warehouse
 ) -> None:
-    """A live step stops there, in order; the clock goes on with it, from where it stopped."""
+    """A statement of a live step is sent again as well, after a look; the script sees nothing."""
     scripts.add("a1", USERS)
     scripts.add("a2", THREE)
-    warehouse.control.add(Fault(FaultKind.OVERTAKEN, matching="second", times=1))
+    warehouse.control.add(Fault(FaultKind.OVERTAKEN, matching="second", times=2))
+    async with opened_runtime(settings_for(scripts, [target])) as runtime:
+        run = await ordered_one(runtime)
+        assert (run.state, run.after, run.error) == (RunState.SUCCEEDED, at("a2"), None)
+        assert await columns_sent(runtime, run.id) == ["first", *["second"] * 3, "third"]
+        retried = await events(runtime, run=run.id, kind="step.retried")
+        assert [(each.revision, each.data["code"]) for each in retried] == [("a2", "2D521")] * 2
+        assert {each.data["error"] for each in retried} == {"OvertakenError"}
+        tickets = [each.ticket for each in await events(runtime, kind="statement.started")]
+        assert len({*tickets}) == len(tickets)
+        assert await runtime.verify() > 0
+
+
+async def test_a_script_that_other_commits_always_come_before(
+    scripts: Scripts, target: str, warehouse: Warehouse
+) -> None:
+    """After the last retry the live step stops there; the next run goes on from there."""
+    scripts.add("a1", USERS)
+    scripts.add("a2", THREE)
+    warehouse.control.add(Fault(FaultKind.OVERTAKEN, matching="second", times=6))
     async with opened_runtime(settings_for(scripts, [target])) as runtime:
         stopped = await ordered_one(runtime)
         assert (stopped.state, stopped.after) == (RunState.FAILED, at("a1"))
-        assert "[DELTA_METADATA_CHANGED]" in str(stopped.error)
+        assert "revision a2: another commit came first: [DELTA_METADATA_CHANGED]" in str(
+            stopped.error
+        )
+        assert await columns_sent(runtime, stopped.id) == ["first", *["second"] * 6]
         resumed = await ordered_one(runtime)
         assert (resumed.state, resumed.after) == (RunState.SUCCEEDED, at("a2"))
-        started = await events(runtime, run=resumed.id, kind="statement.started")
-        sqls = [(await texts(runtime, event))[0] for event in started]
-        assert [sql.split()[5] for sql in sqls if "ADD COLUMN" in sql] == ["second", "third"]
+        assert await columns_sent(runtime, resumed.id) == ["second", "third"]
+
+
+SURVIVOR = """
+try:
+    op.add_column("users", sa.Column("second", sa.String))
+except Exception:
+    op.add_column("users", sa.Column("third", sa.String))
+"""
+
+
+async def test_a_script_that_survives(scripts: Scripts, target: str, warehouse: Warehouse) -> None:
+    """A script that catches the error hears of it after the last retry, and goes on."""
+    scripts.add("a1", USERS)
+    scripts.add("a2", SURVIVOR)
+    warehouse.control.add(Fault(FaultKind.OVERTAKEN, matching="second", times=6))
+    async with opened_runtime(settings_for(scripts, [target])) as runtime:
+        run = await ordered_one(runtime)
+        assert (run.state, run.after, run.error) == (RunState.SUCCEEDED, at("a2"), None)
+        assert await columns_sent(runtime, run.id) == [*["second"] * 6, "third"]
+
+
+async def test_somebody_migrates_ahead_of_a_retry(
+    scripts: Scripts, target: str, warehouse: Warehouse
+) -> None:
+    """The look finds it: nothing more is sent, whatever the script does with its error."""
+    scripts.add("a1", USERS)
+    moved = """op.execute("UPDATE alembic_version SET version_num = 'zz'")\n"""
+    scripts.add("a2", f"{moved}{SURVIVOR}")
+    warehouse.control.add(Fault(FaultKind.OVERTAKEN, matching="second", times=1))
+    async with opened_runtime(settings_for(scripts, [target])) as runtime:
+        run = await ordered_one(runtime)
+        assert (run.state, run.after) == (RunState.FAILED, at("zz"))
+        assert "expected heads ['a1'], found ['zz']" in str(run.error)
+        assert await columns_sent(runtime, run.id) == ["second"]
+
+
+ROWS = """
+users = sa.table("users", sa.column("id", sa.String))
+op.bulk_insert(users, [{{"id": "ada"}}, {{"id": {second}}}, {{"id": "cyd"}}])
+"""
+
+
+async def test_many_rows(
+    scripts: Scripts, target: str, warehouse: Warehouse, cursor: Cursor
+) -> None:
+    """Each row is a statement that stands for itself: sent once, whatever became of the others."""
+    scripts.add("a1", USERS)
+    scripts.add("a2", ROWS.format(second=None))
+    warehouse.control.add(Fault(FaultKind.OVERTAKEN, matching="INSERT INTO `?users", times=1))
+    async with opened_runtime(settings_for(scripts, [target])) as runtime:
+        refused = await ordered_one(runtime)
+        assert (refused.state, refused.after) == (RunState.FAILED, at("a1"))
+        assert len(await events(runtime, run=refused.id, kind="step.retried")) == 1
+        scripts.add("a2", ROWS.format(second="'bob'"), after="a1")
+        resumed = await ordered_one(runtime)
+        assert (resumed.state, resumed.after, resumed.error) == (
+            RunState.SUCCEEDED,
+            at("a2"),
+            None,
+        )
+        rows = cursor.execute("SELECT id FROM users").fetchall()
+        assert sorted(row[0] for row in rows) == ["ada", "bob", "cyd"]

@@ -284,7 +284,12 @@ def test_what_is_under_it_keeps_quiet(name: str) -> None:
         ("DELTA_METADATA_CHANGED", "changed the table's schema or properties meanwhile"),
         ("DELTA_PROTOCOL_CHANGED", "raised the table's protocol meanwhile"),
         ("DELTA_CONCURRENT_APPEND.METADATA_CHANGE", "changed the table's schema or properties"),
+        ("DELTA_CONCURRENT_APPEND.PROTOCOL_CHANGE", "raised the table's protocol meanwhile"),
         ("DELTA_CONCURRENT_APPEND.WITHOUT_HINT", "wrote to the table meanwhile"),
+        ("DELTA_CONCURRENT_DELETE_READ.WITHOUT_HINT", "wrote to the table meanwhile"),
+        ("DELTA_CONCURRENT_DELETE_DELETE.WITHOUT_HINT", "wrote to the table meanwhile"),
+        ("DELTA_CONCURRENT_TRANSACTION.CONFLICTING_COMMIT", "wrote to the table meanwhile"),
+        ("DELTA_CONCURRENT_WRITE.CONFLICTING_COMMIT", "wrote to the table meanwhile"),
     ],
 )
 def test_a_commit_that_came_first_is_named(condition: str, what: str) -> None:
@@ -293,4 +298,5 @@ def test_a_commit_that_came_first_is_named(condition: str, what: str) -> None:
     assert isinstance(error, OvertakenError)
     assert str(error).startswith(f"orders: somebody else {what}")
     assert f"[{condition}]" in str(error)
+    assert str(error).endswith("(SQLSTATE 2D521); try again")
     assert (error.code, error.sql) == ("2D521", "DROP TABLE a")

@@ -26,6 +26,8 @@ SENDING = "ExecuteStatement"
 class Guard(VersionGuard):
     """The version table on a SQL warehouse."""
 
+    row_by_row = True
+
     def prepare(self, request: dict[str, Any]) -> None:
         """Do nothing: catalog and schema stand in the URL."""
 

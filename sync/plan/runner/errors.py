@@ -133,8 +133,11 @@ def is_users(filename: str) -> bool:
     return not filename.startswith(HERE) and not any(part in filename for part in library)
 
 
-#: SQLSTATEs of what another session was in the way of; nothing happened. The last: Databricks.
-CONTENDED = frozenset({"40001", "40P01", "55P03", "2D521"})
+#: SQLSTATEs of what another session was in the way of; nothing happened.
+CONTENTION = {
+    **dict.fromkeys(("40001", "40P01", "55P03"), "contended"),
+    "2D521": "overtaken",  # Databricks: another commit came first
+}
 
 #: How Databricks names the SQLSTATE: in the text of the message.
 SQLSTATE = re.compile(r"SQLSTATE:\s*(\w{5})")
@@ -145,9 +148,9 @@ def driver_error(raised: BaseException, *, sql: str | None, kind: str) -> dict[s
     origin = raised.__cause__ or raised  # asyncpg's own is the cause of the adapter's
     fields = getattr(origin, "diag", origin)
     names = {name: getattr(fields, name, None) for name in NAMES}
-    contended = kind == "statement" and code(origin) in CONTENDED
+    refused = kind == "statement"
     return {
-        "kind": "contended" if contended else kind,
+        "kind": CONTENTION.get(code(origin) or "", kind) if refused else kind,
         "error": type(origin).__name__,
         "message": primary(origin)[:MOST],
         "code": code(origin),

@@ -21,6 +21,9 @@ GUARDS = {"postgresql": "postgres", "databricks": "databricks"}
 class VersionGuard(ABC):
     """Reads the version table by raw DBAPI, beside SQLAlchemy's bookkeeping."""
 
+    #: Whether the driver's ``executemany`` is a statement for each row, which commits alone.
+    row_by_row = False
+
     def __init__(self, connection: Connection, table: str, schema: str | None) -> None:
         self.connection = connection
         self.table = table

@@ -64,8 +64,16 @@ class Journal:
         return self.send(cursor, sql, parameters, context, context.dialect.do_execute)
 
     def do_executemany(self, cursor: Any, sql: str, parameters: Any, context: Any) -> bool:  # noqa: ANN401 - drivers' objects
-        """Send one statement for many rows in place of SQLAlchemy."""
-        return self.send(cursor, sql, parameters, context, context.dialect.do_executemany)
+        """Send one statement for many rows in place of SQLAlchemy.
+
+        Where a driver makes a statement of each row, and each stands for itself, so does this.
+        """
+        dialect = context.dialect
+        if not self.guard.row_by_row:
+            return self.send(cursor, sql, parameters, context, dialect.do_executemany)
+        for row in parameters:
+            self.send(cursor, sql, row, context, dialect.do_execute)
+        return True
 
     def do_execute_no_params(self, cursor: Any, sql: str, context: Any) -> bool:  # noqa: ANN401 - drivers' objects
         """Send one bare statement in place of SQLAlchemy."""
@@ -85,12 +93,44 @@ class Journal:
         elif self.applied:
             self.skip(*sent)
         elif commits_alone(connection) and self.step is not None:
-            with self.announced("statement", sent) as ticket:
-                act(cursor, f"/* levelhead:{ticket} */ {sql}", parameters, context)
+            self.insist(sent, lambda marked: act(cursor, marked, parameters, context))
         else:
             act(cursor, sql, parameters, context)
             self.pending.append(sent)
         return True
+
+    def insist(self, sent: tuple[str, str | None], act: Callable[[str], None]) -> None:
+        """Send a statement that commits alone; where another commit came first, perhaps again.
+
+        Then nothing of it stands. The service decides, and has us look before each retry.
+
+        Raises:
+            MovedError: Whoever came first has migrated the target.
+        """
+        while True:
+            try:
+                with self.announced("statement", sent) as ticket:
+                    return act(f"/* levelhead:{ticket} */ {sent[0]}")
+            except Exception as error:  # a driver's: no class is known here
+                if not self.is_overtaken(error) or not self.pipe.may_try_again():
+                    raise
+            self.look()
+
+    def is_overtaken(self, error: Exception) -> bool:
+        """Tell whether a statement had no effect because another commit came first."""
+        told = self.describe(None)(error)
+        return bool(told["kind"] == "overtaken")
+
+    def look(self) -> None:
+        """Require the version table to stand where the step begins; say why where it does not.
+
+        The service hears of it whatever the script makes of the error.
+        """
+        try:
+            self.guard.require((self.step or {})["before"])
+        except Exception as error:
+            self.pipe.say("failed", **described(error))
+            raise
 
     def note_read(self, sql: str, parameters: str | None, *, alone: bool) -> None:
         """Remember a read that belongs to a transaction; it is never skipped."""

@@ -70,6 +70,10 @@ class Pipe:
         self.say("about", noun=noun, revision=revision, sqls=sqls or [], facts=facts)
         return self.hear()
 
+    def may_try_again(self) -> bool:
+        """Wait for what the service says to the failure of a statement that may be sent again."""
+        return bool(self.hear()["say"] == "again")
+
     @contextmanager
     def act(
         self,
