@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from urllib.request import Request, urlopen
 
 import pytest
@@ -11,6 +12,12 @@ from databricks.sql.exc import DatabaseError, RequestError
 from urllib3.exceptions import HTTPError
 
 from providers.databricks.warehouse import Fault, FaultKind, Warehouse, local_warehouse
+from providers.databricks.warehouse.model import Properties, Scope
+from providers.databricks.warehouse.results import Result
+from providers.databricks.warehouse.server import Options, listening
+from providers.databricks.warehouse.session import LocalEngine, LocalSession
+from providers.databricks.warehouse.storage import Storage
+from providers.databricks.warehouse.stored_log import StoredLog
 from tests.support.warehouse_client import ONCE, connected, history, is_running, session
 
 pytest_plugins = ["tests.support.warehouse"]
@@ -164,3 +171,35 @@ def _state(warehouse: Warehouse) -> str:
     headers = {"Authorization": f"Bearer {warehouse.token}"}
     with urlopen(Request(address, headers=headers), timeout=10) as answer:  # noqa: S310 - our own server
         return str(json.load(answer)["state"])
+
+
+class FaultyEngine(LocalEngine):
+    """An engine with a fault of its own in what it says of its catalogs."""
+
+    def open(self, scope: Scope, tags: Properties) -> LocalSession:
+        """Open a session that has the fault."""
+        return FaultySession(self, scope, tags)
+
+
+class FaultySession(LocalSession):
+    """A session of it."""
+
+    def catalogs(self) -> Result:
+        """Fail as no statement of SQL does."""
+        raise KeyError("main")
+
+
+def test_a_fault_of_its_own_is_an_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """What breaks in the warehouse at a question is told to who asked, and the session goes on."""
+    storage = Storage(None, ("main",))
+    log = StoredLog(storage, lambda: datetime.now(UTC))
+    engine = FaultyEngine(storage, log, lambda: datetime.now(UTC))
+    with listening(Options(token="t"), engine, time.monotonic) as running:  # noqa: S106 - of nothing
+        warehouse = Warehouse(running.port, "t", running.faults, is_tls=False, pid=0)
+        with session(warehouse, **ONCE) as cursor:
+            with pytest.raises(DatabaseError, match=r"\[INTERNAL_ERROR\] KeyError: 'main'"):
+                cursor.catalogs()
+            assert cursor.execute("SELECT 1").fetchall() == [(1,)]
+    log.close()
+    storage.close()
+    assert "TGetCatalogsResp failed in the warehouse" in caplog.text

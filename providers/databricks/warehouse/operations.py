@@ -164,8 +164,7 @@ class Operations:
             self._log_failure(statement, error)
             operation.future.set_exception(error)
         except Exception as error:  # noqa: BLE001 - a fault of our own is an answer, too
-            _log.warning("statement %s failed in the warehouse", statement.id, exc_info=True)
-            internal = SqlError(errors.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+            internal = _internal(f"statement {statement.id}", error)
             self._log_failure(statement, internal)
             operation.future.set_exception(internal)
         else:
@@ -199,6 +198,8 @@ class Operations:
             future.set_result(answer(session))
         except SqlError as error:
             future.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - a fault of our own is an answer, too
+            future.set_exception(_internal(response.__name__, error))
         return self._respond(operation, request, response)
 
     def _get_catalogs(self, request: Struct) -> Struct:
@@ -288,6 +289,12 @@ class Operations:
     def _forget(self, operation: Operation) -> None:
         with self._lock:
             self._operations.pop(operation.handle.operationId.guid, None)
+
+
+def _internal(what: str, error: Exception) -> SqlError:
+    """Return what the client is told of a fault of our own; the log has all of it."""
+    _log.warning("%s failed in the warehouse", what, exc_info=error)
+    return SqlError(errors.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
 
 
 def _stop(operation: Operation) -> None:
