@@ -123,6 +123,11 @@ class Run(Answer):
     after: Heads | None = Field(description="Heads when the run ended; null until then.")
     approver: str | None = Field(description="Who approved the plan; null where nobody had to.")
     error: str | None = Field(description="Null unless failed, proposed or interrupted.")
+    warehouse_seconds: float | None = Field(
+        description="For how long its sessions on a warehouse were open, added up; null until it "
+        "ended, and where none costs.",
+        examples=[12.5],
+    )
 
 
 class Skip(Answer):

@@ -336,7 +336,7 @@ class Attempt:
             new = self._after(old, end, knowledge, now)
             await self._keep(connection, new, end)
             await self.engine.leases.release(connection, self.lease)
-            await runs.update(connection, self.run.id, change(end, now))
+            await runs.update(connection, self.run.id, self._change(end, now))
             if end.state is RunState.PROPOSED and isinstance(end.error, ApprovalNeededError):
                 await approvals.propose(connection, proposal_of(self.run, end.error, now))
             drifts = await self._record_schema(connection, end)
@@ -346,6 +346,9 @@ class Attempt:
             return None, (*told, *self._used())
 
         await self.engine.log.share(work)
+
+    def _change(self, end: Ending, now: datetime) -> RunChange:
+        return replace(change(end, now), warehouse_seconds=self.meter.seconds)
 
     def _used(self) -> Sequence[Draft]:
         facts = self.meter.facts()
@@ -379,9 +382,10 @@ class Attempt:
         """Put on record what a recovery found, and give the target back."""
         knowledge = await self.engine.histories.knowledge(self.target.history)
         now = self.engine.clock()
-        async with self.engine.store.writing() as connection:
-            old = await targets.find_to_change(connection, self.target.name)
+        async with self.engine.log.writing() as batch:
+            old = await targets.find_to_change(batch.connection, self.target.name)
             new = self._after(old, end, knowledge, now)
             new = replace(new, hold=old.hold if old else None)
-            await self._keep(connection, new, end)
-            await self.engine.leases.release(connection, self.lease)
+            await self._keep(batch.connection, new, end)
+            await self.engine.leases.release(batch.connection, self.lease)
+            await batch.append(*self._used())

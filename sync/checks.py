@@ -15,10 +15,9 @@ from sync.drifts import Drifts, note
 from sync.edits import Edits, with_edits
 from sync.engine import Engine
 from sync.events.chain import Draft
-from sync.events.kinds import Kind
 from sync.history import Graph
 from sync.looks import Looks
-from sync.meter import Meter
+from sync.meter import Meter, used
 from sync.model import RunState, TargetStatus
 from sync.status import Knowledge, Observation, confirms, differences, noticed, view
 from sync.store import runs, targets
@@ -191,12 +190,6 @@ async def touch(connection: AsyncConnection, same: Iterable[Observation]) -> Non
     for at, names in moments.items():
         if len(names) > 1:  # one survey saw them all
             await targets.touch(connection, names, at)
-
-
-def used(meter: Meter) -> Sequence[Draft]:
-    """Return the event of what a look has cost; none where it was for nothing."""
-    facts = meter.facts()
-    return [Draft(kind=Kind.WAREHOUSE_USED, actor="service", data=facts)] if facts else []
 
 
 async def under_way(connection: AsyncConnection) -> frozenset[str]:

@@ -25,8 +25,9 @@ from sync.expansion import (
     noticed,
     tenants_of,
 )
+from sync.meter import Meter, MeteredProviders, used
 from sync.model import Order, Selection, TenantsStatus, Verb
-from sync.pool import kind_of
+from sync.pool import Providers, kind_of
 from sync.settings.tenants import Tenants
 from sync.settings.values import quote
 from sync.store import tenants as store
@@ -120,7 +121,7 @@ class Fleet(Mapping[str, Target]):
         await self.recall()
         if chosen := self._to_ask(selection):
             async with self._turn:
-                answers = await self._answers(chosen)
+                answers = await self._answers(chosen, Meter())
                 async with self._engine.store.reading() as connection:
                     known = await store.all(connection)
                 await self._take(known, answers)
@@ -147,7 +148,8 @@ class Fleet(Mapping[str, Target]):
         if not chosen:
             return
         async with self._turn:
-            answers = await self._answers(chosen)
+            meter = Meter()
+            answers = await self._answers(chosen, meter)
             async with self._engine.log.writing() as batch:
                 known = await store.all_to_change(batch.connection, sorted(self._patterns))
                 states = await self._take(known, answers)
@@ -156,7 +158,7 @@ class Fleet(Mapping[str, Target]):
                     name = answer.pattern.name
                     await store.save(batch.connection, known.get(name), states[name])
                     drafts += differences(known.get(name), states[name], answer.pattern)
-                await batch.append(*drafts)
+                await batch.append(*drafts, *used(meter))
 
     def _to_ask(self, selection: Selection) -> Sequence[Tenants]:
         return [each for each in self._meant(selection) if each.model.policy is not Policy.OFF]
@@ -195,12 +197,14 @@ class Fleet(Mapping[str, Target]):
             return (await self._engine.providers.of(pattern.model)).rest
         return timedelta(0)
 
-    async def _answers(self, chosen: Iterable[Tenants]) -> Sequence[Answer]:
-        return await asyncio.gather(*map(self._answer, chosen))
+    async def _answers(self, chosen: Iterable[Tenants], meter: Meter) -> Sequence[Answer]:
+        """Ask; *meter* counts what that costs."""
+        providers = MeteredProviders(self._engine.providers, meter)
+        return await asyncio.gather(*(self._answer(pattern, providers) for pattern in chosen))
 
-    async def _answer(self, pattern: Tenants) -> Answer:
+    async def _answer(self, pattern: Tenants, providers: Providers) -> Answer:
         async with self._width:
-            return await ask(pattern, self._engine.providers, self._engine.clock())
+            return await ask(pattern, providers, self._engine.clock())
 
     async def _take(
         self, known: Mapping[str, TenantsState], answers: Sequence[Answer]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from time import monotonic
 
 from providers.base import Provider, Session
 from providers.types import Target
-from sync.events.chain import JSON
+from sync.events.chain import JSON, Draft
+from sync.events.kinds import Kind
 from sync.pool import Providers
 
 
@@ -33,11 +34,20 @@ class Meter:
             self._seconds += self._clock() - start
             self._sessions += 1
 
+    @property
+    def seconds(self) -> float | None:
+        """Return for how long sessions were open; None where none was that costs."""
+        return round(self._seconds, 1) if self._sessions else None
+
     def facts(self) -> dict[str, JSON]:
         """Return what was used; empty where nothing was that costs."""
-        if not self._sessions:
-            return {}
-        return {"seconds": round(self._seconds, 1), "sessions": self._sessions}
+        return {"seconds": self.seconds, "sessions": self._sessions} if self._sessions else {}
+
+
+def used(meter: Meter) -> Sequence[Draft]:
+    """Return the event of what a look has cost; none where it was for nothing."""
+    facts = meter.facts()
+    return [Draft(kind=Kind.WAREHOUSE_USED, actor="service", data=facts)] if facts else []
 
 
 class MeteredProviders(Providers):

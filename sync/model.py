@@ -129,6 +129,7 @@ class Run:
     after: Heads | None = None  #: heads when the run ended; None until then
     approver: str | None = None  #: who approved its plan; None where nobody had to
     error: str | None = None  #: one line; None unless failed, proposed or interrupted
+    warehouse_seconds: float | None = None  #: its sessions were open; None where none costs
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from sync.cli.words import count, heads_text, one_line, span
+from sync.cli.words import NOTHING, count, heads_text, one_line, span
 from sync.events.chain import Event
 from sync.events.kinds import Kind
 from sync.model import Run, RunState, Verb
@@ -67,8 +68,16 @@ def telling(progress: Progress, event: Event) -> str | None:
 def ending(run: Run) -> str:
     """Return the line that ends a run which did not fail."""
     took = "" if run.ended_at is None else f" after {span(run.ended_at - run.requested_at)}"
+    paid = "" if run.warehouse_seconds is None else f", {cost_text(run)} of warehouse"
     before, behind = _FRAMES[run.order.verb]
-    return f"{run.target}: {before} {heads_text(run.after)}{took}{behind}"
+    return f"{run.target}: {before} {heads_text(run.after)}{took}{paid}{behind}"
+
+
+def cost_text(run: Run) -> str:
+    """Return for how long sessions of *run* on a warehouse were open; a dash where none was."""
+    if run.warehouse_seconds is None:
+        return NOTHING
+    return span(timedelta(seconds=run.warehouse_seconds))
 
 
 #: What stands before the heads at the end of a run, and what after them.

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import cast
 
 from providers.types import Policy
+from sync.cli.progress import cost_text
 from sync.cli.table import Column, Table
 from sync.cli.words import (
     NOTHING,
     ago,
+    count,
     heads_text,
     instant,
     or_nothing,
@@ -144,6 +147,7 @@ def runs_table(runs: Iterable[Run], now: datetime) -> Table:
             Column("heads", rank=3),
             Column("requested", rank=1),
             Column("took", rank=4),
+            Column("warehouse", rank=6),
             Column("actor", rank=2),
             Column("problem", beneath=True),
         ),
@@ -165,6 +169,7 @@ def _run_row(run: Run, now: datetime) -> tuple[str, ...]:
         heads_text(run.after),
         ago(run.requested_at, now),
         NOTHING if run.ended_at is None else span(run.ended_at - run.requested_at),
+        cost_text(run),
         run.actor,
         or_nothing(run.error),
     )
@@ -206,7 +211,6 @@ def events_table(events: Iterable[Event]) -> Table:
 
 
 def _event_row(event: Event) -> tuple[str, ...]:
-    message = event.data.get("message", event.data.get("detail"))
     return (
         str(event.sequence),
         instant(event.at),
@@ -215,5 +219,12 @@ def _event_row(event: Event) -> tuple[str, ...]:
         or_nothing(event.revision),
         event.actor,
         or_nothing(event.run),
-        or_nothing(message if isinstance(message, str) else None),
+        or_nothing(_message(event)),
     )
+
+
+def _message(event: Event) -> str | None:
+    if event.kind is Kind.WAREHOUSE_USED:
+        return f"{event.data['seconds']} s, {count(cast('int', event.data['sessions']), 'session')}"
+    message = event.data.get("message", event.data.get("detail"))
+    return message if isinstance(message, str) else None

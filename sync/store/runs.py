@@ -48,6 +48,7 @@ class RunChange:
     after: Heads | None = None
     approver: str | None = None
     error: str | None = None
+    warehouse_seconds: float | None = None
 
 
 async def insert(connection: AsyncConnection, run: Run) -> None:
@@ -69,6 +70,7 @@ async def insert(connection: AsyncConnection, run: Run) -> None:
             after=run.after,
             approver=run.approver,
             error=run.error,
+            warehouse_seconds=run.warehouse_seconds,
         )
     )
 
@@ -163,4 +165,5 @@ def run_from(row: Row[Any]) -> Run:
         after=row.after,
         approver=row.approver,
         error=row.error,
+        warehouse_seconds=row.warehouse_seconds,
     )

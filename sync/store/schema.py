@@ -305,6 +305,10 @@ _CANARIES = (
 )
 
 
+#: A whole number of seconds would be too coarse; both databases know this type.
+_COSTS = ("ALTER TABLE runs ADD COLUMN warehouse_seconds DOUBLE PRECISION",)
+
+
 def _filled(dialect: str, tables: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sql.format(text=_TEXT[dialect]) for sql in tables)
 
@@ -328,6 +332,7 @@ MIGRATIONS: tuple[Mapping[str, tuple[str, ...]], ...] = (
     _both(_FINGERPRINTS),
     _both(_TENANTS),
     _both(_CANARIES),
+    _both(_COSTS),
 )
 
 #: The version that this code reads and writes.

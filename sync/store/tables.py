@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, Dialect, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Dialect, Float, Integer, MetaData, Table, Text
 from sqlalchemy.types import TypeDecorator
 
 from providers.types import Heads
@@ -134,6 +134,7 @@ runs = Table(
     Column("after", HeadSet),
     Column("approver", Text),
     Column("error", Text),
+    Column("warehouse_seconds", Float),
 )
 
 targets = Table(

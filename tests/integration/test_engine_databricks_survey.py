@@ -70,13 +70,15 @@ async def test_run_is_counted(scripts: Scripts, urls: list[str], shadow: str) ->
         seconds = used.data["seconds"]
         assert isinstance(seconds, float)
         assert seconds > 0
+        assert run.warehouse_seconds == seconds
 
 
 async def test_postgres_is_not_counted(scripts: Scripts, url: str) -> None:
     """A database whose sessions cost nothing has no such event."""
     scripts.add("a1", "pass")
     async with opened_runtime(settings_for(scripts, [url])) as runtime:
-        await ordered_one(runtime)
+        run = await ordered_one(runtime)
+        assert run.warehouse_seconds is None
         await runtime.check(Selection())
         assert not await events(runtime, kind="warehouse.used")
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from providers.databricks.warehouse import Warehouse
 from providers.errors import UnknownTargetError
 from sync.model import Order, RunState, Selection, Status, TenantsStatus, Verb
 from sync.runtime import Runtime
@@ -27,6 +28,9 @@ from tests.support.engine import (
 from tests.support.histories import Scripts
 from tests.support.postgres import Databases, Postgres
 from tests.support.proxy import Proxy
+from tests.support.warehouse_targets import url_of
+
+pytest_plugins = ["tests.support.warehouse"]
 
 
 def settings_with(
@@ -333,3 +337,15 @@ async def test_an_order_for_others_asks_nobody(scripts: Scripts, databases: Data
     async with opened_runtime(settings_with(scripts, patterns, LIKE, more=more)) as runtime:
         await ordered(runtime, Verb.SYNC, "head", "own")
         assert pattern_of(runtime).listed_at is None
+
+
+async def test_a_question_to_a_warehouse_is_counted(
+    scripts: Scripts, warehouse: Warehouse, schema: str
+) -> None:
+    """For how long a sweep asks a warehouse who the tenants are is on record, as its looks are."""
+    scripts.add("a1", "pass")
+    pattern = f'name = "shop"\nschemas = "{schema}"'
+    async with opened_runtime(settings_with(scripts, url_of(warehouse), pattern)) as runtime:
+        await runtime.fleet.refresh(Selection())
+        (used,) = await events(runtime, kind="warehouse.used")
+        assert (used.data["sessions"], used.target, used.actor) == (1, None, "service")

@@ -89,6 +89,13 @@ def test_how_a_run_ended(verb: Verb, line: str) -> None:
     assert ending(replace(RUN, order=Order(verb))) == line
 
 
+def test_what_a_run_cost() -> None:
+    """The last line of a run on a warehouse says for how long it kept it busy."""
+    assert ending(replace(RUN, warehouse_seconds=75.0)) == (
+        "eu: at b2 after 2 s, 1 min 15 s of warehouse"
+    )
+
+
 def test_failures() -> None:
     """A run that did not succeed has a reason on one line, also where none was recorded."""
     failed = replace(RUN, state=RunState.FAILED, error="eu: bad\nSQL")

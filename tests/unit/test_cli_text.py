@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,11 +12,25 @@ from providers.types import BASE, Policy
 from sync.cli.doctor import drifted
 from sync.cli.document import document
 from sync.cli.table import Column, Table, beneath, fitted, plain_lines
-from sync.cli.views import at_head, status_problem, statuses_table
+from sync.cli.views import at_head, events_table, runs_table, status_problem, statuses_table
 from sync.cli.words import ago, heads_text, named, pending_text, span
-from sync.model import Hold, Status, TargetStatus
+from sync.events.chain import GENESIS, Draft, seal
+from sync.events.kinds import Kind
+from sync.model import Hold, Order, Run, RunState, Status, TargetStatus, Verb
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+RUN = Run(
+    id="r1",
+    rollout="o1",
+    target="eu",
+    history="app",
+    actor="cli:ann",
+    order=Order(Verb.SYNC),
+    state=RunState.SUCCEEDED,
+    requested_at=NOW,
+)
 
 
 def status_of(name: str, status: Status, **more: object) -> TargetStatus:
@@ -178,3 +193,12 @@ def test_drift_beside_a_hold() -> None:
     hold = Hold("ada", "downgrade to -1", NOW)
     found = status_of("db-1", Status.HELD, hold=hold, drift=("+ table x",), problem="db-1: drifted")
     assert str(status_problem(found)).endswith("ada: downgrade to -1; db-1: drifted")
+
+
+def test_what_was_used() -> None:
+    """An event of what a warehouse was used for says how long, and a run has it in its column."""
+    draft = Draft(kind=Kind.WAREHOUSE_USED, actor="service", data={"seconds": 4.2, "sessions": 1})
+    event = seal(draft, sequence=1, id="e1", at=NOW, previous=GENESIS.hash)
+    assert events_table([event]).rows[0][-1] == "4.2 s, 1 session"
+    rows = runs_table([RUN, replace(RUN, warehouse_seconds=61.0)], NOW).rows
+    assert [row[-3] for row in rows] == ["-", "1 min 1 s"]
