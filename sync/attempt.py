@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,45 +13,35 @@ from providers.base import Session
 from providers.errors import LevelheadError, StampConflictError, StartingError
 from providers.types import Heads, Target
 from sync import executor
-from sync.applied import Course, follow, follow_orphan
-from sync.canary_ends import ended, judge_orphans
+from sync.closing import Closing
 from sync.delay import Delays
-from sync.drifts import look_after_run, look_under_lock, note_or_record, record
+from sync.drifts import look_after_run, look_under_lock
 from sync.endings import (
     Ending,
-    about,
-    after_run,
-    change,
     ending,
-    events_of,
     in_doubt,
-    never_began,
-    orphan_change,
-    settled_end,
 )
 from sync.engine import Engine
-from sync.errors import ApprovalNeededError, AuditError, CanaryPendingError, LeaseLostError
+from sync.errors import AuditError, CanaryPendingError, LeaseLostError
 from sync.events.chain import Draft
-from sync.events.kinds import Kind
 from sync.executor import Executor, Runner
 from sync.fingerprints import Sight
-from sync.gate import approved_only, proposal_of
+from sync.gate import approved_only, require_no_rejection
 from sync.history import Graph
 from sync.journal import Journal
 from sync.lease import Lease
 from sync.meter import Meter, MeteredProviders
 from sync.model import Decision, Run, RunState, Verb
 from sync.orders import is_at_head, is_to_head, require_one_head
+from sync.orphans import settle_all
 from sync.plan.canonical import plan_of
 from sync.plan.conversation import Conversation
 from sync.plan.lint import refusal
 from sync.plan.model import Plan
 from sync.plan.route import Route
-from sync.settlement import Settlement, settle, settle_by_stamp
-from sync.status import Knowledge
-from sync.store import approvals, runs, targets
+from sync.settlement import Settlement, settle_by_stamp
+from sync.store import runs
 from sync.store.runs import RunChange
-from sync.store.targets import TargetState
 from sync.visit import Visit, visiting
 
 
@@ -71,7 +60,6 @@ class Attempt:
     scripts: str | None = field(default=None, init=False)  #: digest of the graph that it follows
     start: Heads | None = field(default=None, init=False)  #: where a migration began
     schema: Sight | None = field(default=None, init=False)  #: what it left
-    recovering: bool = field(default=False, init=False)  #: the run is another service's
     approval: Decision | None = field(default=None, init=False)  #: of its plan; None: not needed
     is_canary: bool = field(default=False, init=False)  #: it tries its plan for others
     proof: Sight | None = field(default=None, init=False)  #: what a canary left
@@ -102,7 +90,6 @@ class Attempt:
 
     async def recover(self) -> None:
         """Find out how far the run came whose service is gone; do nothing to the target."""
-        self.recovering = True
         journal = self._journal(replace(self.run, id=self.engine.log.new_id(), actor="service"))
         try:
             graph = await self.engine.histories.graph(self.target.history)
@@ -113,7 +100,7 @@ class Attempt:
                 end = ending(in_doubt(self.target, settled.unknown), settled.heads)
         except LevelheadError as error:
             end = ending(error, None)
-        await self._give_back(end)
+        await self._closing().give_back(end)
 
     async def _act_once_started(self) -> Heads:
         """Act in turn; let others act while the target is starting, or another is the canary."""
@@ -154,7 +141,7 @@ class Attempt:
 
     async def _move(self, visit: Visit, journal: Journal, graph: Graph) -> Heads:
         order, session = self.run.order, await visit.session()
-        settled = await self._settle(session, journal, graph)
+        settled = await self._settle(session, journal, graph, going=self.run)
         if order.verb is Verb.STAMP:
             return await self._stamp(session, journal, graph, settled)
         if settled.unknown:
@@ -232,7 +219,11 @@ class Attempt:
         return heads
 
     async def _begin(self, plan: Plan) -> None:
-        """Put the plan on record before anything of it is done."""
+        """Put the plan on record before anything of it is done.
+
+        Raises:
+            PlanRejectedError: Somebody has rejected it since its approval was read.
+        """
         changed = RunChange(
             state=RunState.RUNNING,
             plan=plan.digest,
@@ -241,36 +232,18 @@ class Attempt:
         )
 
         async def work(connection: AsyncConnection) -> tuple[None, Sequence[Draft]]:
+            if self.approval:
+                await require_no_rejection(connection, self.target, plan)
             await runs.update(connection, self.run.id, changed)
             return None, ()
 
         await self.engine.log.share(work)
         self.began, self.plan = True, plan
 
-    async def _settle(self, session: Session, journal: Journal, graph: Graph) -> Settlement:
-        """Settle what earlier runs left in doubt, and close their records."""
-        settled = await settle(session, journal, graph, self.target.name)
-        async with self.engine.store.reading() as connection:
-            orphans = filter(self._closes, await runs.open_runs_of(connection, self.target.name))
-        for orphan in orphans:
-            await self._close(orphan, settled)
-        going = None if self.recovering else self.run.id
-        await judge_orphans(self.engine, self.target, session, settled, going=going)
-        return settled
-
-    async def _close(self, orphan: Run, settled: Settlement) -> None:
-        """Put on record how a run ended whose service is gone."""
-        now = self.engine.clock()
-        async with self.engine.log.writing() as batch:
-            end = settled_end(orphan, settled)
-            await runs.update(batch.connection, orphan.id, orphan_change(orphan, end, now))
-            await follow_orphan(batch.connection, orphan, settled.heads)
-            if orphan.plan is None:  # nothing of it was journaled, so nothing was resolved
-                await batch.append(about(orphan, Kind.RUN_RESOLVED, outcome="absent"))
-
-    def _closes(self, other: Run) -> bool:
-        """Tell whether *other* is an earlier run of the target, or the one to recover."""
-        return other.id != self.run.id or self.recovering
+    async def _settle(
+        self, session: Session, journal: Journal, graph: Graph, *, going: Run | None = None
+    ) -> Settlement:
+        return await settle_all(self.engine, self.target, session, journal, graph, going=going)
 
     def _journal(self, run: Run) -> Journal:
         engine = self.engine
@@ -325,67 +298,20 @@ class Attempt:
                 continue  # the next act confirms the lease by itself, or does not happen
 
     async def _end(self, end: Ending) -> None:
-        """Put on record how the run ended, and give the target back, in one transaction."""
+        """Put on record how the run ended, and give the target back."""
         self.engine.canaries.elections.forget(self.run)
-        end = replace(end, scripts=self.scripts)  # those on disk may be others by now
-        knowledge = await self.engine.histories.knowledge(self.target.history)
-        now = self.engine.clock()
+        await self._closing().close(replace(end, scripts=self.scripts))
 
-        async def work(connection: AsyncConnection) -> tuple[None, Sequence[Draft]]:
-            old = await targets.find_to_change(connection, self.target.name)
-            new = self._after(old, end, knowledge, now)
-            await self._keep(connection, new, end)
-            await self.engine.leases.release(connection, self.lease)
-            await runs.update(connection, self.run.id, self._change(end, now))
-            if end.state is RunState.PROPOSED and isinstance(end.error, ApprovalNeededError):
-                await approvals.propose(connection, proposal_of(self.run, end.error, now))
-            drifts = await self._record_schema(connection, end)
-            tried = await ended(connection, self.run, end, self.proof, now)
-            unwritten = [] if self.began else never_began(self.run, end)
-            told = (*unwritten, *events_of(self.run, end, old, new), *drifts, *tried)
-            return None, (*told, *self._used())
-
-        await self.engine.log.share(work)
-
-    def _change(self, end: Ending, now: datetime) -> RunChange:
-        return replace(change(end, now), warehouse_seconds=self.meter.seconds)
-
-    def _used(self) -> Sequence[Draft]:
-        facts = self.meter.facts()
-        return [about(self.run, Kind.WAREHOUSE_USED, **facts)] if facts else []
-
-    async def _record_schema(self, connection: AsyncConnection, end: Ending) -> Sequence[Draft]:
-        """Put on record what the run left; one that did nothing has but looked."""
-        if self.schema is None or end.error is not None:
-            return ()
-        if self.start == end.heads:
-            return await note_or_record(connection, self.target, self.schema)
-        await record(connection, self.target, self.schema)
-        problem = self.schema.problem
-        return [about(self.run, Kind.FINGERPRINT_FAILED, message=problem)] if problem else ()
-
-    def _after(
-        self, old: TargetState | None, end: Ending, knowledge: Knowledge, now: datetime
-    ) -> TargetState:
-        patience = self.engine.patience
-        return after_run(old, self.run, end, knowledge=knowledge, now=now, patience=patience)
-
-    async def _keep(self, connection: AsyncConnection, state: TargetState, end: Ending) -> None:
-        """Put on record how the target stands; who lost its lease has no say in that."""
-        if not isinstance(end.error, LeaseLostError):
-            await targets.save(connection, state)
-            if self.plan:
-                course = Course(self.plan.steps, self.plan.after)
-                await follow(connection, self.run, course, end.heads)
-
-    async def _give_back(self, end: Ending) -> None:
-        """Put on record what a recovery found, and give the target back."""
-        knowledge = await self.engine.histories.knowledge(self.target.history)
-        now = self.engine.clock()
-        async with self.engine.log.writing() as batch:
-            old = await targets.find_to_change(batch.connection, self.target.name)
-            new = self._after(old, end, knowledge, now)
-            new = replace(new, hold=old.hold if old else None)
-            await self._keep(batch.connection, new, end)
-            await self.engine.leases.release(batch.connection, self.lease)
-            await batch.append(*self._used())
+    def _closing(self) -> Closing:
+        return Closing(
+            engine=self.engine,
+            run=self.run,
+            target=self.target,
+            lease=self.lease,
+            meter=self.meter,
+            began=self.began,
+            plan=self.plan,
+            start=self.start,
+            schema=self.schema,
+            proof=self.proof,
+        )

@@ -24,15 +24,12 @@ from sync.events.log import EventLog
 from sync.fingerprints import LINES, TOLD, shortened
 from sync.gate import short
 from sync.lease import Leases
-from sync.model import Canary, CanaryState, Decision, PlanState, Run, RunState
+from sync.model import Canary, CanaryState, Decision, PlanState, Run
 from sync.plan.model import Plan, StepClass
 from sync.plan.route import Route
 from sync.store import approvals, canaries, runs, snapshots
 from sync.trials import Trial, Trials, telling
 from sync.visit import Visit
-
-#: A run in these states may still come to its end here.
-GOING = (RunState.REQUESTED, RunState.DELAYED, RunState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +120,7 @@ class Canaries:
 
     async def _is_going(self, connection: AsyncConnection, canary: Canary) -> bool:
         run = await runs.find(connection, canary.run) if canary.run else None
-        if run is None or run.state not in GOING:
+        if run is None or run.state not in runs.MOVING:
             return False
         return await self._leases.is_held(connection, run.target, run.id)
 

@@ -18,13 +18,10 @@ from sync.events.chain import Draft
 from sync.history import Graph
 from sync.looks import Looks
 from sync.meter import Meter, used
-from sync.model import RunState, TargetStatus
+from sync.model import TargetStatus
 from sync.status import Knowledge, Observation, confirms, differences, noticed, view
 from sync.store import runs, targets
 from sync.store.targets import TargetState
-
-#: Runs in these states move heads: what is seen meanwhile says nothing.
-MOVING = (RunState.REQUESTED, RunState.DELAYED, RunState.RUNNING)
 
 
 class Checks:
@@ -193,9 +190,9 @@ async def touch(connection: AsyncConnection, same: Iterable[Observation]) -> Non
 
 
 async def under_way(connection: AsyncConnection) -> frozenset[str]:
-    """Return the names of the targets with a run under way."""
+    """Return the names of targets with a run under way: what is seen of them says nothing."""
     open_runs = await runs.open_runs(connection)
-    return frozenset(run.target for run in open_runs if run.state in MOVING)
+    return frozenset(run.target for run in open_runs if run.state in runs.MOVING)
 
 
 def is_newer(seen: Observation, known: TargetState) -> bool:

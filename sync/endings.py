@@ -165,14 +165,11 @@ def ends_hold(state: TargetState, run: Run) -> bool:
     )
 
 
-def events_of(run: Run, end: Ending, old: TargetState | None, new: TargetState) -> list[Draft]:
+def events_of(run: Run, old: TargetState | None, new: TargetState) -> list[Draft]:
     """Return the events of an end that the journal of the run has not written."""
-    drafts = []
-    if isinstance(end.error, LeaseLostError):
-        drafts.append(about(run, Kind.LEASE_LOST))
     if old and old.hold and not new.hold:
-        drafts.append(about(run, Kind.TARGET_RELEASED, reason="stamped at head"))
-    return drafts
+        return [about(run, Kind.TARGET_RELEASED, reason="stamped at head")]
+    return []
 
 
 def never_began(run: Run, end: Ending) -> list[Draft]:

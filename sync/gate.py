@@ -58,8 +58,7 @@ class Gate:
             if said is None:
                 raise await self._needed(connection, target, plan)
         if said.state is PlanState.REJECTED:
-            text = rejection(target.name, plan.digest, said)
-            raise PlanRejectedError(text, plan=plan.digest)
+            raise PlanRejectedError(rejection(target.name, plan.digest, said), plan=plan.digest)
         if self._four_eyes and said.actor == run.actor:
             raise OwnRequestError(
                 f"{target.name}: plan {short(plan.digest)} was approved by {said.actor}, who asks "
@@ -77,6 +76,17 @@ class Gate:
         if old is not None and old.digest != plan.digest:
             text = f"{what_became_of(old, plan)}; {waits}"
         return ApprovalNeededError(f"{target.name}: {text}", plan=plan.digest)
+
+
+async def require_no_rejection(connection: AsyncConnection, target: Target, plan: Plan) -> None:
+    """Look at the last word on an approved *plan* once more, where its start is put on record.
+
+    Raises:
+        PlanRejectedError: Somebody rejects it now.
+    """
+    said = await approvals.decision(connection, plan.digest)
+    if said and said.state is PlanState.REJECTED:
+        raise PlanRejectedError(rejection(target.name, plan.digest, said), plan=plan.digest)
 
 
 def what_became_of(old: Plan, new: Plan) -> str:

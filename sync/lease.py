@@ -107,10 +107,11 @@ class Leases:
         async with self._store.writing() as connection:
             return await self.confirm(connection, lease)
 
-    async def release(self, connection: AsyncConnection, lease: Lease) -> None:
-        """Free the target, in the caller's transaction; nothing happens if it is not ours."""
+    async def release(self, connection: AsyncConnection, lease: Lease) -> bool:
+        """Free the target, in the caller's transaction; False where it is ours no more."""
         ours = {"target": lease.target, "holder": lease.holder, "token": lease.token}
-        await connection.execute(leases.update().filter_by(**ours).values(_NOBODY))
+        freed = await connection.execute(leases.update().filter_by(**ours).values(_NOBODY))
+        return freed.rowcount == 1
 
     async def _held_row(self, connection: AsyncConnection, target: str) -> Row[Any] | None:
         """Find the row of *target*, and let nobody else change it until the transaction ends.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, Update, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Heads
@@ -17,6 +17,9 @@ from sync.store.tables import runs
 
 #: States of a run that may have to be taken up again after a restart.
 OPEN = (RunState.REQUESTED, RunState.DELAYED, RunState.RUNNING, RunState.INTERRUPTED)
+
+#: Those of them that may still come to their end by themselves.
+MOVING = OPEN[:-1]
 
 # One look into the index for each target, however many runs there are.
 _LAST = text("""
@@ -81,13 +84,22 @@ async def update(connection: AsyncConnection, run_id: str, change: RunChange) ->
     Raises:
         ControlDatabaseError: There is no such run.
     """
+    changed = await connection.execute(_changed(run_id, change))
+    if changed.rowcount != 1:
+        raise ControlDatabaseError(f"control database: no run {run_id} to change")
+
+
+async def update_moving(connection: AsyncConnection, run_id: str, change: RunChange) -> None:
+    """Do as `update`, unless somebody has written down by now how the run ended."""
+    await connection.execute(_changed(run_id, change).where(runs.c.state.in_(MOVING)))
+
+
+def _changed(run_id: str, change: RunChange) -> Update:
     given = {name: getattr(change, name) for name in RunChange.__slots__}
     values = {name: value for name, value in given.items() if value is not None}
     if change.state is RunState.SUCCEEDED:
         values["error"] = None
-    changed = await connection.execute(runs.update().where(runs.c.id == run_id).values(values))
-    if changed.rowcount != 1:
-        raise ControlDatabaseError(f"control database: no run {run_id} to change")
+    return runs.update().where(runs.c.id == run_id).values(values)
 
 
 async def find(connection: AsyncConnection, run_id: str) -> Run | None:

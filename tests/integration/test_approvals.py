@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from sync.errors import OwnRequestError, UnknownPlanError
 from sync.events.chain import Event
 from sync.events.kinds import Kind
 from sync.gate import short
-from sync.model import PlanQuery, PlanRecord, PlanState, Run, RunState, Selection, Status, Verb
+from sync.model import (
+    Order,
+    PlanQuery,
+    PlanRecord,
+    PlanState,
+    Run,
+    RunState,
+    Selection,
+    Status,
+    Verb,
+)
 from sync.runtime import Runtime
 from sync.settings import Settings
 from tests.support.engine import (
@@ -31,6 +44,15 @@ from tests.support.postgres import Databases
 __all__ = ["scripts", "url"]  # fixtures
 
 WAITS = 'policy = "approve"'
+
+#: A script that takes its time to load, once it is armed.
+WAITS_TO_LOAD = """
+import pathlib, time
+here = pathlib.Path("{here}")
+while here.with_suffix(".armed").exists() and not pathlib.Path("{go}").exists():
+    here.touch()
+    time.sleep(0.02)
+"""
 
 
 def guarded(scripts: Scripts, *urls: str, shadow: str = "none") -> Settings:
@@ -137,6 +159,39 @@ async def test_who_asks_does_not_approve(scripts: Scripts, url: str) -> None:
         assert "was approved by eve, who asks for this run" in str(own.error)
         (done,) = await swept(runtime)
         assert (done.state, done.actor) == (RunState.SUCCEEDED, "clock")
+
+
+async def test_who_asks_does_not_approve_what_was_rejected(scripts: Scripts, url: str) -> None:
+    """A wish that meets a rejection is a wish: who has it does not approve the plan afterwards."""
+    scripts.add_tables("r1")
+    async with opened_runtime(guarded(scripts, url)) as runtime:
+        digest = await proposed(runtime)
+        await runtime.approvals.reject(digest, actor="eve")
+        assert (await ordered_one(runtime)).state is RunState.FAILED
+        with pytest.raises(OwnRequestError, match="ada asked for it"):
+            await runtime.approvals.approve(digest, actor="ada")
+
+
+async def test_a_rejection_at_the_last_moment(scripts: Scripts, url: str, tmp_path: Path) -> None:
+    """A plan that is rejected while its run is about to start is not begun."""
+    here, go = tmp_path / "here", tmp_path / "go"
+    scripts.add("r1", 'op.create_table("r1")', more=WAITS_TO_LOAD.format(here=here, go=go))
+    async with opened_runtime(guarded(scripts, url)) as runtime, asyncio.timeout(90):
+        digest = await proposed(runtime)
+        await runtime.approvals.approve(digest, actor="eve")
+        here.with_suffix(".armed").touch()
+        rollout = await runtime.request(Order(Verb.SYNC), Selection(), actor="ada")
+        while not here.exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.02)
+        await runtime.approvals.reject(digest, actor="eve", reason="not today")
+        go.touch()
+        (run,) = (await runtime.finished(rollout.id)).runs
+        assert (run.state, run.error) == (
+            RunState.FAILED,
+            f"db-1: plan {short(digest)} was rejected by eve: not today",
+        )
+        assert await of_kind(runtime, Kind.RUN_STARTED) == []
+    assert await tables(url) == set()
 
 
 async def test_one_pair_of_eyes(scripts: Scripts, url: str) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
+from sync.errors import PlanRefusedError
 from sync.executor import facts_of
 from sync.journal import Journal
 from sync.lease import Lease, Leases
@@ -305,6 +308,66 @@ async def test_a_lease_that_went_to_another_service(
         assert "transaction.started" not in await kinds(runtime)
         assert (await status(runtime)).problem is None  # how it stands, the other service tells
     assert await tables(url) == set()
+
+
+async def test_a_lease_that_went_to_another_service_before_the_end(
+    scripts: Scripts, url: str, control_url: str
+) -> None:
+    """The run says how it ended; what that means for the target, its new holder says."""
+    scripts.add("a1", 'op.execute("SELECT pg_advisory_xact_lock(7)")')
+    settings = settings_for(scripts, [url], control=control_url, shadow="auto")
+    async with opened_runtime(settings) as runtime, asyncio.timeout(90):
+        await runtime.check(Selection())
+        gate = await asyncpg.connect(url)
+        await gate.execute("SELECT pg_advisory_lock(7)")
+        rollout = await runtime.request(Order(Verb.SYNC), Selection(), actor="ada")
+        while "run.started" not in await kinds(runtime):  # noqa: ASYNC110 - its own pace
+            await asyncio.sleep(0.02)
+        async with runtime._engine.store.writing() as connection:
+            taken = "UPDATE leases SET holder = 'another', token = token + 1"
+            await connection.exec_driver_sql(taken)
+            await connection.exec_driver_sql("UPDATE targets SET problem = 'as it says'")
+        await gate.close()
+        (run,) = (await runtime.finished(rollout.id)).runs
+        assert (run.state, run.after) == (RunState.SUCCEEDED, at("a1"))
+        known = await status(runtime)
+        assert (known.heads, known.problem) == (at(), "as it says")
+        assert (await kinds(runtime))[-2:] == ["run.succeeded", "lease.lost"]
+
+
+@pytest.mark.parametrize("name", ["SUCCEEDED", "FAILED"])
+async def test_an_end_that_was_told_but_not_recorded(
+    scripts: Scripts, url: str, control_url: str, name: str
+) -> None:
+    """A service that dies between the last event of a run and its record leaves what it said."""
+    scripts.add_tables("a1")
+    async with opened_runtime(settings_for(scripts, [url], control=control_url)) as runtime:
+        dead = await dead_run(runtime)
+        order = dead.run.order
+        path = runtime._engine.runners.path
+        plan = await path(runtime._engine.histories["app"], "postgresql", order, at())
+        with suppress(PlanRefusedError):
+            async with dead.journal.action("run", **facts_of(plan)):
+                if name == "FAILED":
+                    raise PlanRefusedError("a1: as it was")
+        await swept(runtime)
+        orphan = await found(runtime)
+        error = "a1: as it was" if name == "FAILED" else None
+        assert (orphan.state, orphan.error) == (RunState[name], error)
+        assert "run.resolved" not in await kinds(runtime, run="orphan")
+
+
+async def test_a_plan_on_record_of_which_nothing_was_begun(scripts: Scripts, url: str) -> None:
+    """A service that dies before it could say that it begins has done nothing: that is told."""
+    scripts.add_tables("a1")
+    async with opened_runtime(settings_for(scripts, [url])) as runtime:
+        dead = await dead_run(runtime)
+        change = runs.RunChange(state=RunState.RUNNING, plan="p" * 64, before=at())
+        async with runtime._engine.store.writing() as connection:
+            await runs.update(connection, dead.run.id, change)
+        await swept(runtime)
+        assert (await found(runtime)).state is RunState.FAILED
+        assert await kinds(runtime, run="orphan") == ["run.resolved"]
 
 
 async def test_stopping_interrupts_what_does_not_end_in_time(scripts: Scripts, url: str) -> None:

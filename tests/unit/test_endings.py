@@ -162,7 +162,7 @@ def test_a_stamp_at_head_takes_its_own_hold_back(
     end = Ending(RunState.SUCCEEDED, heads)
     new = after_run(old, run, end, knowledge=KNOWN, now=START, patience=PATIENCE)
     assert (new.hold is not None) is stays
-    kinds = [draft.kind for draft in events_of(run, end, old, new)]
+    kinds = [draft.kind for draft in events_of(run, old, new)]
     assert kinds == ([] if stays else ["target.released"])
 
 
@@ -179,12 +179,6 @@ def test_a_run_whose_target_did_not_start() -> None:
     state = after_run(a_state(), a_run(), end, knowledge=KNOWN, now=START, patience=PATIENCE)
     assert (state.status, state.heads) == (Status.STARTING, at("a"))
     assert (state.failures, state.problem) == (1, "db-1: still starting")
-
-
-def test_a_lost_lease_is_an_event() -> None:
-    """Who was overtaken says so, beside the end of its run."""
-    end = ending(LeaseLostError("db-1: taken"), None)
-    assert [draft.kind for draft in events_of(a_run(), end, None, a_state())] == ["lease.lost"]
 
 
 @pytest.mark.parametrize(
