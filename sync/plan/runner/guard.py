@@ -114,6 +114,10 @@ class VersionGuard(ABC):
         """
         return [sql for sql in said if is_setting(sql)]
 
+    def may_act(self, names: list[str]) -> bool:  # noqa: ARG002 - for databases with such functions
+        """Tell whether a query that calls functions of these names may change something."""
+        return False
+
     def place(self) -> str | None:
         """Return the schema in which the session finds its version table, or would create it."""
         return self.schema

@@ -8,8 +8,8 @@ interrupted in the middle of a revision, what it had made final is skipped, hash
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sqlalchemy import event
@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 from .errors import ResumeError, described, driver_error
 from .guard import VersionGuard
 from .pipe import Pipe
-from .words import commits_alone, digest, is_read
+from .words import answers, called, commits_alone, digest, is_read, is_setting
 
 
 class Journal:
@@ -29,6 +29,7 @@ class Journal:
         self.guard = guard
         self.step: dict[str, Any] | None = None  #: whose statements are being sent
         self.stamped = False  #: the open transaction moves the version table
+        self.unheeded = False  #: what is being sent came by a way that gives no result back
         self.pending: list[tuple[str, str | None]] = []  #: sent in the open transaction
         self.preamble: list[tuple[str, str | None]] = []  #: sent by Alembic ahead of the step
         self.applied: deque[list[str | None]] = deque()  #: what an earlier run made final
@@ -38,6 +39,25 @@ class Journal:
         dialect.do_rollback = self.rollback  # type: ignore[method-assign]
         for name in ("do_execute", "do_executemany", "do_execute_no_params"):
             event.listen(engine, name, getattr(self, name))
+
+    def attend(self, impl: Any) -> None:  # noqa: ANN401 - Alembic's DefaultImpl
+        """Know from now on what comes by ``op.execute``: the script never sees its result."""
+        execute = impl.execute
+
+        def unheeding(*arguments: Any, **named_ones: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
+            with self.not_heeding():
+                execute(*arguments, **named_ones)
+
+        impl.execute = unheeding
+
+    @contextmanager
+    def not_heeding(self) -> Iterator[None]:
+        """Mark what is sent during the block: nobody can see its result."""
+        self.unheeded = True
+        try:
+            yield
+        finally:
+            self.unheeded = False
 
     def begin(self, step: dict[str, Any], applied: list[list[str | None]]) -> None:
         """Enter a step, of which *applied* was made final by an earlier run."""
@@ -87,7 +107,7 @@ class Journal:
         """Send a statement, or skip it; announce it first where nothing can roll it back."""
         connection = context.root_connection.connection
         sent = (sql, digest(repr(parameters)) if parameters else None)
-        if is_read(sql):
+        if self.is_read(sql):
             act(cursor, sql, parameters, context)
             self.note_read(*sent, alone=commits_alone(connection))
         elif self.applied:
@@ -132,6 +152,18 @@ class Journal:
             self.pipe.say("failed", **described(error))
             raise
 
+    def is_read(self, sql: str) -> bool:
+        """Tell whether a statement may be sent again and again.
+
+        What a script sends without looking at the result, it sends for the sake of an effect.
+        Where it may look, a function that may have one is enough to be in doubt.
+        """
+        if not is_read(sql):
+            return False
+        if self.step is None or is_setting(sql) or not answers(sql):
+            return True
+        return not self.unheeded and not self.guard.may_act(called(sql))
+
     def note_read(self, sql: str, parameters: str | None, *, alone: bool) -> None:
         """Remember a read that belongs to a transaction; it is never skipped."""
         if self.applied and self.applied[0] == [digest(sql), parameters]:
@@ -145,7 +177,8 @@ class Journal:
         Raises:
             ResumeError: It is another one, or the script may have used what it returned.
         """
-        if self.applied.popleft() != [digest(sql), parameters] or "returning" in sql.lower():
+        used = not self.unheeded and answers(sql)
+        if self.applied.popleft() != [digest(sql), parameters] or used:
             raise ResumeError((self.step or {})["revision"])
 
     def commit(self, dbapi_connection: Any) -> None:  # noqa: ANN401 - a driver's object

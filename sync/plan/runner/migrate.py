@@ -97,6 +97,7 @@ class Migration(Environment):
                 "env.py must call context.configure() and then context.run_migrations() just once"
             )
         remind(self.impl(), self.request["known"])
+        self.journal.attend(self.impl())
         for step, facts in zip(self.chosen, self.way):  # noqa: B905 - Python 3.9 too
             self.journal.begin(facts, self.pipe.announce("step", **facts)["applied"])
             guarded(step, self.guard, facts["before"])

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
 from .connection import is_ours
 from .errors import LockBusyError
@@ -56,6 +57,13 @@ WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid() HAVING pg_cata
 
 #: Ends all of it; DISCARD ALL would end what the driver has prepared for itself too.
 FORGET = ("RESET SESSION AUTHORIZATION", "RESET ALL", "DISCARD TEMP", "CLOSE ALL", "UNLISTEN *")
+
+#: Functions that may change something, by name; the server's own that are but never the same
+#: do not.
+ACTING = """SELECT 1 FROM pg_catalog.pg_proc WHERE provolatile = 'v' AND proname IN ({names})
+AND NOT (pronamespace = 'pg_catalog'::regnamespace AND proname IN (
+    'clock_timestamp', 'currval', 'gen_random_uuid', 'lastval', 'pg_sleep', 'random', 'timeofday'
+)) LIMIT 1"""
 
 
 class Guard(VersionGuard):
@@ -129,6 +137,19 @@ class Guard(VersionGuard):
         if not given.in_transaction():
             link.rollback()
         return rows
+
+    def may_act(self, names: list[str]) -> bool:
+        """Tell whether a query that calls functions of these names may change something.
+
+        The server knows which may: they are volatile. Where it cannot be asked, any may.
+        """
+        if not names:
+            return False
+        folded = sorted({*names, *(name.lower() for name in names)})
+        try:
+            return bool(self.ask(ACTING.format(names=", ".join(map(literal, folded)))))
+        except DBAPIError:
+            return True
 
     def place(self) -> str | None:
         """Return the schema in which the session finds its version table, or would create it."""

@@ -9,9 +9,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy.pool import PoolProxiedConnection  # not in SQLAlchemy 1.4
 
-#: What changes nothing but the session is sent again, also when an earlier run is resumed.
-READS = ("select", "show", "describe", "explain", "use ", "set ")
+#: How statements begin that give rows.
+ANSWERS = ("select", "show", "describe", "explain")
 
+#: What changes nothing but the session is sent again, also when an earlier run is resumed.
+READS = (*ANSWERS, "use ", "set ", "reset ")
+
+#: What belies such a first word: another statement behind it, or a word for what it really does.
+BELIED = re.compile(
+    r";\s*\S|^\s*select\b.*\binto\b|^\s*explain\b.*\banaly[sz]e\b", re.IGNORECASE | re.DOTALL
+)
+
+#: What looks like a call of a function: its name.
+CALLED = re.compile(r'([\w$]+)"?\s*\(')
+
+#: Text within a statement that is none of its words.
+QUOTED = re.compile(r"'(?:[^']|'')*'")
 
 #: How a statement begins that sets up the session, and does nothing else.
 SETTING = re.compile(
@@ -31,8 +44,19 @@ def commits_alone(connection: PoolProxiedConnection) -> bool:
 
 
 def is_read(sql: str) -> bool:
-    """Tell whether a statement changes nothing but the session, as far as its first word says."""
-    return sql.lstrip().lower().startswith(READS)
+    """Tell whether a statement changes nothing but the session, as far as its words say."""
+    return sql.lstrip().lower().startswith(READS) and not BELIED.search(QUOTED.sub("''", sql))
+
+
+def answers(sql: str) -> bool:
+    """Tell whether a statement gives rows, as far as its words say."""
+    words = sql.lstrip().lower()
+    return words.startswith(ANSWERS) or "returning" in words
+
+
+def called(sql: str) -> list[str]:
+    """Return the names of all that may be functions in a statement, as they are written."""
+    return sorted(set(CALLED.findall(QUOTED.sub("''", sql))))
 
 
 def digest(text: str) -> str:
