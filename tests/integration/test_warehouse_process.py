@@ -64,6 +64,8 @@ def test_everything_survives_the_death_of_the_process(tmp_path: Path) -> None:
         os.kill(first.pid, signal.SIGKILL)
     with warehouse_process(directory=tmp_path) as second, session(second, **ONCE) as cursor:
         assert _state(cursor) == before
+        cursor.execute("UNDROP TABLE gone")
+        assert cursor.execute("SHOW COLUMNS IN gone").fetchall() == [("a",)]
         cursor.execute("INSERT INTO t (b) VALUES (3)")
         ids = cursor.execute("SELECT id FROM t ORDER BY id").fetchall()
         assert len({row.id for row in ids}) == 3

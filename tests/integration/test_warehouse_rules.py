@@ -348,6 +348,14 @@ REFUSED = {
         "ALTER TABLE v ADD COLUMN b INT",
         "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE 42809",
     ),
+    "to have back what was never dropped": Case(
+        (PEOPLE,), "UNDROP TABLE folk", "TABLE_OR_VIEW_NOT_FOUND 42P01"
+    ),
+    "to have a table back over another": Case(
+        (PEOPLE, "DROP TABLE people", PEOPLE),
+        "UNDROP TABLE people",
+        "TABLE_OR_VIEW_ALREADY_EXISTS 42P07",
+    ),
     "a version that is not there": Case(
         (PEOPLE,), "SELECT * FROM people VERSION AS OF 5", "DELTA_VERSION_NOT_FOUND 22003"
     ),
@@ -490,6 +498,37 @@ def test_each_change_is_a_version_that_can_be_read_and_restored(cursor: Cursor) 
     assert cursor.execute("SELECT nick FROM people").fetchall() == [("Ada",)]
     properties = cursor.execute("SHOW TBLPROPERTIES people").fetchall()
     assert "delta.columnMapping.mode" not in [row.key for row in properties]
+
+
+def test_keys_are_of_the_catalog_and_stay_when_a_version_is_restored(cursor: Cursor) -> None:
+    """Neither does a key come back with a version, nor does one go that is there now."""
+    for statement in (PEOPLE, "ALTER TABLE people DROP PRIMARY KEY"):
+        cursor.execute(statement)
+    cursor.execute("RESTORE TABLE people TO VERSION AS OF 0")
+    assert _keys(cursor, "people") == []
+    cursor.execute("ALTER TABLE people ADD CONSTRAINT pk PRIMARY KEY (id)")
+    cursor.execute("RESTORE TABLE people TO VERSION AS OF 0")
+    assert _keys(cursor, "people") == ["PRIMARY KEY (`id`)"]
+
+
+def test_a_dropped_table_can_be_had_back(cursor: Cursor) -> None:
+    """With its rows, versions and properties, but without its keys; the last of its name first."""
+    for statement in (PEOPLE, ADA, "DROP TABLE people", "CREATE TABLE people (a INT)"):
+        cursor.execute(statement)
+    cursor.execute("ALTER TABLE people RENAME TO others")
+    cursor.execute("UNDROP TABLE people")
+    assert cursor.execute("SELECT nick FROM people").fetchall() == [("Ada",)]
+    assert _keys(cursor, "people") == []
+    assert len(cursor.execute("DESCRIBE HISTORY people").fetchall()) == 2
+    for statement in ("DROP TABLE people", "CREATE TABLE people (b INT)", "DROP TABLE people"):
+        cursor.execute(statement)
+    cursor.execute("UNDROP TABLE people")
+    assert cursor.execute("SHOW COLUMNS IN people").fetchall() == [("b",)]
+
+
+def _keys(cursor: Cursor, table: str) -> list[str]:
+    rows = cursor.execute(f"DESCRIBE TABLE EXTENDED {table}").fetchall()
+    return [row.data_type for row in rows if " KEY (" in (row.data_type or "")]
 
 
 def test_properties_ask_for_the_protocol_that_they_need(cursor: Cursor) -> None:

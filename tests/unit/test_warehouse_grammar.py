@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from providers.databricks.warehouse import commands as c
+from providers.databricks.warehouse import questions as q
 from providers.databricks.warehouse.errors import SqlError
 from providers.databricks.warehouse.grammar import parse
 from providers.databricks.warehouse.tags import read_tags
@@ -41,7 +42,7 @@ from providers.databricks.warehouse.tags import read_tags
         ),
         ("COMMENT ON TABLE t IS 'a' 'b'", c.AlterTable(("t",), c.SetTableComment("ab"))),
         ("USE c.s", c.Use("c", "s")),
-        ("DESC EXTENDED t", c.Describe(("t",), extended=True)),
+        ("DESC EXTENDED t", q.Describe(("t",), extended=True)),
     ],
 )
 def test_a_statement_is_read_word_by_word(statement: str, command: c.Command) -> None:

@@ -9,7 +9,7 @@ import threading
 
 from providers.databricks.warehouse import errors
 from providers.databricks.warehouse.errors import SqlError
-from providers.databricks.warehouse.model import Name, Relation, Table, View, backticked
+from providers.databricks.warehouse.model import Dropped, Name, Relation, Table, View, backticked
 
 #: Every catalog has it; its tables are made when they are asked for.
 INFORMATION_SCHEMA = "information_schema"
@@ -22,6 +22,7 @@ class Catalog:
         self._lock = threading.Lock()
         self._schemas: dict[str, set[str]] = {}
         self._relations: dict[Name, Relation] = {}
+        self._dropped: dict[str, Dropped] = {}
 
     def catalogs(self) -> list[str]:
         """Return the names of all catalogs, in order."""
@@ -81,6 +82,22 @@ class Catalog:
             raise SqlError(errors.EXPECT_TABLE_NOT_VIEW, f"{name} is a view, not a table.")
         return found
 
+    def dropped(self, name: Name) -> list[Dropped]:
+        """Return the tables that had *name* when they were dropped, the last one last."""
+        with self._lock:
+            found = [each for each in self._dropped.values() if each.table.name == name]
+        return sorted(found, key=lambda each: each.at)
+
+    def put_dropped(self, dropped: Dropped) -> None:
+        """Take in a table that was dropped."""
+        with self._lock:
+            self._dropped[dropped.table.id] = dropped
+
+    def forget_dropped(self, table: str) -> None:
+        """Forget the dropped table of that id, if it is known."""
+        with self._lock:
+            self._dropped.pop(table, None)
+
     def put_schema(self, catalog: str, schema: str | None) -> None:
         """Take in a catalog, and a schema of it."""
         with self._lock:
@@ -90,8 +107,14 @@ class Catalog:
 
     def drop_schema(self, catalog: str, schema: str) -> None:
         """Forget a schema."""
+        place = (catalog, schema)
         with self._lock:
             self._schemas[catalog].discard(schema)
+            self._dropped = {
+                id_: each
+                for id_, each in self._dropped.items()
+                if (each.table.name.catalog, each.table.name.schema) != place
+            }
 
     def put(self, relation: Relation) -> None:
         """Take in *relation*, or its new state."""

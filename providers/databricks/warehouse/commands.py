@@ -8,10 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from providers.databricks.warehouse.model import Properties
-
-#: One to three identifiers, as the statement has them.
-Parts: TypeAlias = tuple[str, ...]
+from providers.databricks.warehouse.model import Parts, Properties
+from providers.databricks.warehouse.questions import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +286,13 @@ class Restore:
 
 
 @dataclass(frozen=True, slots=True)
+class Undrop:
+    """UNDROP TABLE table."""
+
+    table: Parts
+
+
+@dataclass(frozen=True, slots=True)
 class Truncate:
     """TRUNCATE TABLE."""
 
@@ -307,74 +312,6 @@ class SetOption:
     """SET: accepted, and without effect."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShowCatalogs:
-    """SHOW CATALOGS."""
-
-    pattern: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ShowSchemas:
-    """SHOW SCHEMAS."""
-
-    catalog: str | None
-    pattern: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ShowRelations:
-    """SHOW TABLES, SHOW VIEWS."""
-
-    schema: Parts  #: empty: the session's
-    pattern: str | None
-    views_only: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ShowColumns:
-    """SHOW COLUMNS IN table."""
-
-    table: Parts
-
-
-@dataclass(frozen=True, slots=True)
-class ShowProperties:
-    """SHOW TBLPROPERTIES table."""
-
-    table: Parts
-
-
-@dataclass(frozen=True, slots=True)
-class ShowCreateTable:
-    """SHOW CREATE TABLE table."""
-
-    table: Parts
-
-
-@dataclass(frozen=True, slots=True)
-class Describe:
-    """DESCRIBE [TABLE] [EXTENDED] table."""
-
-    table: Parts
-    extended: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DescribeHistory:
-    """DESCRIBE HISTORY table [LIMIT n]."""
-
-    table: Parts
-    limit: int | None  #: so many of the newest versions; None: all
-
-
-@dataclass(frozen=True, slots=True)
-class DescribeDetail:
-    """DESCRIBE DETAIL table."""
-
-    table: Parts
-
-
 Command: TypeAlias = (
     AlterTable
     | CreateTable
@@ -384,16 +321,9 @@ Command: TypeAlias = (
     | DropRelation
     | DropSchema
     | Restore
+    | Undrop
     | Truncate
     | Use
     | SetOption
-    | ShowCatalogs
-    | ShowSchemas
-    | ShowRelations
-    | ShowColumns
-    | ShowProperties
-    | ShowCreateTable
-    | Describe
-    | DescribeHistory
-    | DescribeDetail
+    | Question
 )

@@ -8,6 +8,7 @@ from datetime import UTC
 from typing import Any
 
 from providers.databricks.warehouse import commands as c
+from providers.databricks.warehouse import questions as q
 from providers.databricks.warehouse.catalog import Catalog
 from providers.databricks.warehouse.model import (
     Column,
@@ -29,19 +30,19 @@ _HEADER = ("# col_name", "data_type", "comment")
 _NOTHING = ("", "", "")
 
 
-def show_catalogs(catalog: Catalog, _scope: Scope, command: c.ShowCatalogs) -> Result:
+def show_catalogs(catalog: Catalog, _scope: Scope, command: q.ShowCatalogs) -> Result:
     """SHOW CATALOGS."""
     names = _like(catalog.catalogs(), command.pattern)
     return of_rows([("catalog", "STRING")], [(name,) for name in names])
 
 
-def show_schemas(catalog: Catalog, scope: Scope, command: c.ShowSchemas) -> Result:
+def show_schemas(catalog: Catalog, scope: Scope, command: q.ShowSchemas) -> Result:
     """SHOW SCHEMAS."""
     names = _like(catalog.schemas((command.catalog or scope.catalog).lower()), command.pattern)
     return of_rows([("databaseName", "STRING")], [(name,) for name in names])
 
 
-def show_relations(catalog: Catalog, scope: Scope, command: c.ShowRelations) -> Result:
+def show_relations(catalog: Catalog, scope: Scope, command: q.ShowRelations) -> Result:
     """SHOW TABLES, which lists views too, and SHOW VIEWS."""
     place = scope.name((*(command.schema or (scope.schema,)), ""))
     relations = catalog.relations(place.catalog, place.schema)
@@ -61,20 +62,20 @@ _VIEWS = (
 )
 
 
-def show_columns(catalog: Catalog, scope: Scope, command: c.ShowColumns) -> Result:
+def show_columns(catalog: Catalog, scope: Scope, command: q.ShowColumns) -> Result:
     """SHOW COLUMNS."""
     relation = catalog.relation(scope.name(command.table))
     return of_rows([("col_name", "STRING")], [(column.name,) for column in columns_of(relation)])
 
 
-def show_properties(catalog: Catalog, scope: Scope, command: c.ShowProperties) -> Result:
+def show_properties(catalog: Catalog, scope: Scope, command: q.ShowProperties) -> Result:
     """SHOW TBLPROPERTIES, with the protocol in force."""
     table = catalog.table(scope.name(command.table))
     columns = [("key", "STRING"), ("value", "STRING")]
     return of_rows(columns, _properties(table.definition))
 
 
-def show_create_table(catalog: Catalog, scope: Scope, command: c.ShowCreateTable) -> Result:
+def show_create_table(catalog: Catalog, scope: Scope, command: q.ShowCreateTable) -> Result:
     """SHOW CREATE TABLE."""
     table = catalog.table(scope.name(command.table))
     definition = table.definition
@@ -113,7 +114,7 @@ def _string(text: str) -> str:
     return f"'{escaped}'"
 
 
-def describe(catalog: Catalog, scope: Scope, command: c.Describe) -> Result:
+def describe(catalog: Catalog, scope: Scope, command: q.Describe) -> Result:
     """DESCRIBE TABLE; the client's dialect reads keys from the EXTENDED form."""
     relation = catalog.relation(scope.name(command.table))
     rows: list[tuple[str, str | None, str | None]] = [
@@ -189,7 +190,7 @@ def foreign_keys(catalog: Catalog, definition: Definition) -> list[tuple[Foreign
     return [(each, parents[each.key]) for each in definition.foreign_keys if each.key in parents]
 
 
-def describe_history(catalog: Catalog, scope: Scope, command: c.DescribeHistory) -> Result:
+def describe_history(catalog: Catalog, scope: Scope, command: q.DescribeHistory) -> Result:
     """Page "delta/history"."""
     table = catalog.table(scope.name(command.table))
     rows = [
@@ -218,7 +219,7 @@ _HISTORY = (
 )
 
 
-def describe_detail(catalog: Catalog, scope: Scope, command: c.DescribeDetail) -> Result:
+def describe_detail(catalog: Catalog, scope: Scope, command: q.DescribeDetail) -> Result:
     """Page "delta/table-details"."""
     table = catalog.table(scope.name(command.table))
     asked = protocol(table.definition)
@@ -298,13 +299,13 @@ def _like(names: Iterable[str], pattern: str | None) -> list[str]:
 
 #: What runs each command that only reads the catalog.
 READERS: dict[type[c.Command], Callable[[Catalog, Scope, Any], Result]] = {
-    c.ShowCatalogs: show_catalogs,
-    c.ShowSchemas: show_schemas,
-    c.ShowRelations: show_relations,
-    c.ShowColumns: show_columns,
-    c.ShowProperties: show_properties,
-    c.ShowCreateTable: show_create_table,
-    c.Describe: describe,
-    c.DescribeHistory: describe_history,
-    c.DescribeDetail: describe_detail,
+    q.ShowCatalogs: show_catalogs,
+    q.ShowSchemas: show_schemas,
+    q.ShowRelations: show_relations,
+    q.ShowColumns: show_columns,
+    q.ShowProperties: show_properties,
+    q.ShowCreateTable: show_create_table,
+    q.Describe: describe,
+    q.DescribeHistory: describe_history,
+    q.DescribeDetail: describe_detail,
 }

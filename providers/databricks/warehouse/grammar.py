@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from providers.databricks.warehouse import commands as c
+from providers.databricks.warehouse import questions as q
 from providers.databricks.warehouse.errors import cannot_run
 from providers.databricks.warehouse.grammar_tables import alter_table, create_table
+from providers.databricks.warehouse.model import Parts
 from providers.databricks.warehouse.tokens import Tokens
 
 
@@ -37,7 +39,7 @@ def parse(sql: str) -> c.Command | None:
 _NOT_MODELLED = (
     *("ANALYZE", "CACHE", "CALL", "CONVERT", "COPY", "DECLARE", "EXECUTE", "EXPLAIN", "FSCK"),
     *("GRANT", "LIST", "MSCK", "OPTIMIZE", "REFRESH", "REORG", "RESET", "REVOKE", "SYNC"),
-    *("UNCACHE", "UNDROP", "VACUUM"),
+    *("UNCACHE", "VACUUM"),
 )
 
 #: What begins a statement that sqlglot reads.
@@ -149,6 +151,13 @@ def _restore(tokens: Tokens) -> c.Command:
     return c.Restore(name, tokens.integer())
 
 
+def _undrop(tokens: Tokens) -> c.Command:
+    tokens.need("TABLE")
+    if tokens.ahead("WITH", "ID"):
+        raise cannot_run("UNDROP by id")
+    return c.Undrop(tokens.name())
+
+
 def _truncate(tokens: Tokens) -> c.Command:
     tokens.need("TABLE")
     return c.Truncate(tokens.name())
@@ -163,28 +172,28 @@ def _show(tokens: Tokens) -> c.Command:
 
 def _show_schemas(tokens: Tokens) -> c.Command:
     within = _within(tokens)
-    return c.ShowSchemas(within[0] if within else None, _pattern(tokens))
+    return q.ShowSchemas(within[0] if within else None, _pattern(tokens))
 
 
 _SHOWS: tuple[tuple[tuple[str, ...], Callable[[Tokens], c.Command]], ...] = (
-    (("CATALOGS",), lambda tokens: c.ShowCatalogs(_pattern(tokens))),
+    (("CATALOGS",), lambda tokens: q.ShowCatalogs(_pattern(tokens))),
     (("SCHEMAS",), _show_schemas),
     (("DATABASES",), _show_schemas),
     (
         ("TABLES",),
-        lambda tokens: c.ShowRelations(_within(tokens), _pattern(tokens), views_only=False),
+        lambda tokens: q.ShowRelations(_within(tokens), _pattern(tokens), views_only=False),
     ),
     (
         ("VIEWS",),
-        lambda tokens: c.ShowRelations(_within(tokens), _pattern(tokens), views_only=True),
+        lambda tokens: q.ShowRelations(_within(tokens), _pattern(tokens), views_only=True),
     ),
-    (("TBLPROPERTIES",), lambda tokens: c.ShowProperties(tokens.name())),
-    (("COLUMNS",), lambda tokens: c.ShowColumns(_within(tokens))),
-    (("CREATE", "TABLE"), lambda tokens: c.ShowCreateTable(tokens.name())),
+    (("TBLPROPERTIES",), lambda tokens: q.ShowProperties(tokens.name())),
+    (("COLUMNS",), lambda tokens: q.ShowColumns(_within(tokens))),
+    (("CREATE", "TABLE"), lambda tokens: q.ShowCreateTable(tokens.name())),
 )
 
 
-def _within(tokens: Tokens) -> c.Parts:
+def _within(tokens: Tokens) -> Parts:
     return tokens.name() if tokens.take("FROM") or tokens.take("IN") else ()
 
 
@@ -196,12 +205,12 @@ def _pattern(tokens: Tokens) -> str | None:
 
 def _describe(tokens: Tokens) -> c.Command:
     if tokens.take("HISTORY"):
-        return c.DescribeHistory(tokens.name(), tokens.integer() if tokens.take("LIMIT") else None)
+        return q.DescribeHistory(tokens.name(), tokens.integer() if tokens.take("LIMIT") else None)
     if tokens.take("DETAIL"):
-        return c.DescribeDetail(tokens.name())
+        return q.DescribeDetail(tokens.name())
     tokens.take("TABLE")
     extended = tokens.take("EXTENDED")
-    return c.Describe(tokens.name(), extended)
+    return q.Describe(tokens.name(), extended)
 
 
 def _transaction(_tokens: Tokens) -> c.Command:
@@ -218,6 +227,7 @@ _STATEMENTS: tuple[tuple[tuple[str, ...], Callable[[Tokens], c.Command]], ...] =
     (("SET",), _set),
     (("RESTORE",), _restore),
     (("TRUNCATE",), _truncate),
+    (("UNDROP",), _undrop),
     (("SHOW",), _show),
     (("DESCRIBE",), _describe),
     (("DESC",), _describe),

@@ -17,6 +17,7 @@ from providers.databricks.warehouse.model import (
     Definition,
     ForeignKey,
     Name,
+    Parts,
     PrimaryKey,
     Table,
     backticked,
@@ -32,7 +33,7 @@ class KeyRules:
 
     id: str  #: of the table
     name: Name  #: of the table
-    resolve: Callable[[c.Parts], Name]
+    resolve: Callable[[Parts], Name]
     find: Callable[[Name], Table]  #: raises SqlError where there is no such table
     tables: Callable[[], Iterable[Table]]
 

@@ -14,6 +14,9 @@ from providers.databricks.warehouse.errors import SqlError
 #: Table properties, in the order of their keys.
 Properties: TypeAlias = tuple[tuple[str, str], ...]
 
+#: The one to three identifiers of a name, as a statement has them.
+Parts: TypeAlias = tuple[str, ...]
+
 _NEEDS_MAPPING = re.compile(r"[ ,;{}()\n\t=]")
 
 
@@ -195,6 +198,14 @@ class Table:
     def data(self) -> str:
         """DuckDB's table with the rows as of the newest version."""
         return self.versions[-1].data
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A table that was dropped, and can be had back for a while."""
+
+    table: Table
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from providers.databricks.warehouse import commands as c
-from providers.databricks.warehouse import information, listing, queries, tables, writes
+from providers.databricks.warehouse import information, listing, queries, recovery, tables, writes
 from providers.databricks.warehouse.context import Context
 from providers.databricks.warehouse.describe import READERS
 from providers.databricks.warehouse.engine import Patterns
@@ -149,6 +149,7 @@ _WRITERS: dict[type[c.Command], Callable[[Context, Any], Result]] = {
     c.AlterTable: tables.alter_table,
     c.DropRelation: tables.drop_relation,
     c.DropSchema: tables.drop_schema,
-    c.Restore: tables.restore,
+    c.Restore: recovery.restore,
+    c.Undrop: recovery.undrop,
     c.Truncate: tables.truncate_table,
 }

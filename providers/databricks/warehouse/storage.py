@@ -20,7 +20,7 @@ import pyarrow as pa
 from providers.databricks.warehouse.catalog import Catalog
 from providers.databricks.warehouse.codec import dump, load_version, load_view
 from providers.databricks.warehouse.errors import OPERATION_CANCELED, SqlError, from_duckdb
-from providers.databricks.warehouse.model import Name, Relation, Table, Version, View
+from providers.databricks.warehouse.model import Dropped, Name, Relation, Table, Version, View
 
 #: The file in a persistent warehouse's directory.
 FILE = "warehouse.duckdb"
@@ -44,6 +44,7 @@ CREATE SCHEMA IF NOT EXISTS meta;
 CREATE TABLE IF NOT EXISTS meta.schemas (catalog VARCHAR, name VARCHAR);
 CREATE TABLE IF NOT EXISTS meta.tables (
     id VARCHAR, catalog VARCHAR, schema VARCHAR, name VARCHAR, created VARCHAR);
+CREATE TABLE IF NOT EXISTS meta.dropped (table_id VARCHAR, moment VARCHAR);
 CREATE TABLE IF NOT EXISTS meta.versions (table_id VARCHAR, number INTEGER, body VARCHAR);
 CREATE TABLE IF NOT EXISTS meta.views (
     catalog VARCHAR, schema VARCHAR, name VARCHAR, body VARCHAR);
@@ -131,11 +132,16 @@ class Storage:
         stored = "SELECT table_id, body FROM meta.versions ORDER BY table_id, number"
         for table, body in self._rows(stored):
             versions.setdefault(table, []).append(load_version(body))
+        gone = dict(self._rows("SELECT table_id, moment FROM meta.dropped"))
         tables = "SELECT id, catalog, schema, name, created FROM meta.tables"
         for table, catalog, schema, name, created in self._rows(tables):
             place = Name(catalog, schema, name)
             moment = datetime.fromisoformat(created)
-            self.catalog.put(Table(table, place, moment, tuple(versions[table])))
+            found = Table(table, place, moment, tuple(versions[table]))
+            if table in gone:
+                self.catalog.put_dropped(Dropped(found, datetime.fromisoformat(gone[table])))
+            else:
+                self.catalog.put(found)
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self._database.execute(sql).fetchall()
@@ -167,7 +173,10 @@ class Transaction:
         self._shown.append(lambda known: known.put_schema(catalog, schema))
 
     def drop_schema(self, catalog: str, schema: str) -> None:
-        """Forget a schema."""
+        """Forget a schema, and for good the tables that were dropped in it."""
+        inside = "SELECT id FROM meta.tables WHERE catalog = ? AND schema = ?"
+        for (table,) in self.run(inside, (catalog, schema)):
+            self._forget(table)
         self.run("DELETE FROM meta.schemas WHERE catalog = ? AND name = ?", (catalog, schema))
         self._shown.append(lambda known: known.drop_schema(catalog, schema))
 
@@ -202,16 +211,34 @@ class Transaction:
         self._shown.append(lambda known: known.drop(old.name))
         self._shown.append(lambda known: known.put(new))
 
-    def drop(self, relation: Relation) -> None:
-        """Forget a view, or a table with all its versions."""
+    def drop(self, relation: Relation, at: datetime) -> None:
+        """Forget a view, or keep a table as one that was dropped at that moment."""
         if isinstance(relation, View):
             self._forget_view(relation.name)
         else:
-            self.run("DELETE FROM meta.tables WHERE id = ?", (relation.id,))
-            self.run("DELETE FROM meta.versions WHERE table_id = ?", (relation.id,))
-            for data in {version.data for version in relation.versions}:
-                self.run(f'DROP TABLE IF EXISTS rows."{data}"')
+            values = (relation.id, at.isoformat())
+            self.run("INSERT INTO meta.dropped VALUES (?, ?)", values)
+            self._shown.append(lambda known: known.put_dropped(Dropped(relation, at)))
         self._shown.append(lambda known: known.drop(relation.name))
+
+    def undrop(self, table: Table) -> None:
+        """Have *table* back, which was dropped; its newest version may be another one now."""
+        newest = table.versions[-1]
+        self.run("DELETE FROM meta.dropped WHERE table_id = ?", (table.id,))
+        values = (table.id, newest.number)
+        self.run("DELETE FROM meta.versions WHERE table_id = ? AND number = ?", values)
+        self._put_version(table.id, newest)
+        self._shown.append(lambda known: known.forget_dropped(table.id))
+        self._shown.append(lambda known: known.put(table))
+
+    def _forget(self, table: str) -> None:
+        """Forget the table of that id, with all its versions."""
+        bodies = self.run("SELECT body FROM meta.versions WHERE table_id = ?", (table,))
+        for data in {load_version(body).data for (body,) in bodies}:
+            self.run(f'DROP TABLE IF EXISTS rows."{data}"')
+        self.run("DELETE FROM meta.tables WHERE id = ?", (table,))
+        self.run("DELETE FROM meta.dropped WHERE table_id = ?", (table,))
+        self.run("DELETE FROM meta.versions WHERE table_id = ?", (table,))
 
     def _put_version(self, table: str, version: Version) -> None:
         values = (table, version.number, dump(version))

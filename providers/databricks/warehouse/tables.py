@@ -19,14 +19,12 @@ from providers.databricks.warehouse.model import (
     Name,
     Relation,
     Table,
-    Version,
     View,
     check_column_names,
     contains,
 )
 from providers.databricks.warehouse.properties import with_properties
-from providers.databricks.warehouse.queries import version_of
-from providers.databricks.warehouse.results import EMPTY, Result, of_rows, of_table
+from providers.databricks.warehouse.results import EMPTY, Result, of_table
 from providers.databricks.warehouse.storage import Transaction, fetch
 from providers.databricks.warehouse.writes import (
     broken_by,
@@ -266,7 +264,7 @@ def drop_relation(context: Context, command: c.DropRelation) -> Result:
             view = command.view
             condition = errors.EXPECT_VIEW_NOT_TABLE if view else errors.EXPECT_TABLE_NOT_VIEW
             raise SqlError(condition, f"{name} is not a {'view' if view else 'table'}.")
-        work.drop(found)
+        work.drop(found, context.clock())
     return EMPTY
 
 
@@ -298,7 +296,7 @@ def drop_schema(context: Context, command: c.DropSchema) -> Result:
                 "Use DROP SCHEMA ... CASCADE to drop it with everything in it.",
             )
         for relation in inside:
-            work.drop(relation)
+            work.drop(relation, context.clock())
         work.drop_schema(place.catalog, place.schema)
     return EMPTY
 
@@ -312,28 +310,6 @@ def create_catalog(context: Context, command: c.CreateCatalog) -> Result:
         elif not command.if_not_exists:
             raise SqlError(errors.SCHEMA_ALREADY_EXISTS, f"Catalog '{name}' already exists.")
     return EMPTY
-
-
-def restore(context: Context, command: c.Restore) -> Result:
-    """Page "sql/language-manual/delta-restore"; the answer has zeros where files would count."""
-    seen = context.catalog.table(context.scope.name(command.table))
-    with changing(context, seen) as (work, table):
-        old: Version = version_of(table, command.version)
-        parameters = (("version", str(command.version)),)
-        work.add_version(
-            with_version(context, table, old.definition, "RESTORE", old.data, parameters=parameters)
-        )
-    return of_rows([(name, "BIGINT") for name in _RESTORED], [[0] * len(_RESTORED)])
-
-
-_RESTORED = (
-    "table_size_after_restore",
-    "num_of_files_after_restore",
-    "num_removed_files",
-    "num_restored_files",
-    "removed_files_size",
-    "restored_files_size",
-)
 
 
 def truncate_table(context: Context, command: c.Truncate) -> Result:
