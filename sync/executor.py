@@ -56,7 +56,7 @@ class Executor:
             talk = await stack.enter_async_context(self._begun(slice(0, end))) if end else None
             await begin(self.plan)
             async with self._run_action() as action:
-                if images:
+                if images is not None:
                     await self.journal.imaged(images)
                 if talk:
                     await self._accompany(talk)

@@ -11,8 +11,8 @@ from sync.plan.model import Plan, StepClass
 _WORD = re.compile(r"\w+")
 
 
-async def before_images(session: Session, plan: Plan) -> Mapping[str, int | None]:
-    """Return the version of each table that *plan* may touch, by name; empty where none has any.
+async def before_images(session: Session, plan: Plan) -> Mapping[str, int | None] | None:
+    """Return the version of each table that *plan* may touch, by name; None: none ever has any.
 
     Where SQL is not known for certain it may touch any table of the target's schema.
 
@@ -20,7 +20,7 @@ async def before_images(session: Session, plan: Plan) -> Mapping[str, int | None
         ProviderError: The tables cannot be listed.
     """
     if not isinstance(session, Versioning) or not plan.steps:
-        return {}
+        return None
     if any(step.kind is not StepClass.STATIC for step in plan.steps):
         return await session.versions(None)
     blocks = (block for step in plan.steps for block in step.blocks)

@@ -10,31 +10,33 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sync.images import words_of
+from sync.whereabouts import Whereabouts, followed, parts_of, sql_of
 
 _FLAGS = re.IGNORECASE | re.DOTALL
-_NAME = r"((?:`(?:[^`]|``)+`|[\w$]+)(?:\s*\.\s*(?:`(?:[^`]|``)+`|[\w$]+))*)"
 _MARK = re.compile(r"^\s*/\*.*?\*/\s*", re.DOTALL)
 
-_DROPPED = re.compile(rf"DROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?{_NAME}", _FLAGS)
-_RENAMED = re.compile(rf"ALTER\s+TABLE\s+{_NAME}\s+RENAME\s+TO\s+{_NAME}", _FLAGS)
-_CREATED = re.compile(
-    rf"CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}", _FLAGS
-)
+_KEYS = "keys belong to the catalog, not to a version"
 
 #: What a statement did that is no part of a table's versions -> what is said of it.
 _BEYOND: Mapping[str, str] = {
-    r"(CREATE|DROP|ALTER)\s+.*?VIEW\b": "a view has no versions; write it anew",
-    r"(CREATE|DROP|ALTER)\s+(SCHEMA|DATABASE|CATALOG|VOLUME|FUNCTION)\b": (
+    r"(CREATE|DROP|ALTER)\s+(OR\s+REPLACE\s+)?(MATERIALIZED\s+|TEMPORARY\s+)?VIEW\b": (
+        "a view has no versions; write it as it was, or drop it"
+    ),
+    r"(CREATE|DROP|ALTER)\s+(OR\s+REPLACE\s+)?(SCHEMA|DATABASE|CATALOG|VOLUME|FUNCTION)\b": (
         "it is no table, and has no versions"
     ),
-    r"ALTER\s+TABLE\s+.*\b(PRIMARY|FOREIGN)\s+KEY\b": (
-        "keys belong to the catalog, not to a version; add or drop them anew"
+    r"ALTER\s+TABLE\s+.*\b(PRIMARY|FOREIGN)\s+KEY\b": f"{_KEYS}; add or drop them anew",
+    r"ALTER\s+TABLE\s+.*\bDROP\s+CONSTRAINT\b": f"a CHECK comes back; {_KEYS}: add it anew",
+    r"ALTER\s+TABLE\s+.*\b(RENAME|DROP)\s+COLUMNS?\b": (
+        f"keys over the column went with it, and do not come back: {_KEYS}"
     ),
     r"ALTER\s+TABLE\s+.*\bSET\s+TBLPROPERTIES\b": (
         "a protocol that rose by it does not fall again, and older clients stay locked out"
     ),
     r"(GRANT|REVOKE)\b": "privileges belong to the catalog; take them back by hand",
     r"ALTER\s+TABLE\s+.*\b(OWNER|TAGS)\b": "owners and tags belong to the catalog",
+    r"VACUUM\b": "it may have removed files that a RESTORE needs",
+    r"USE\b": "names without a schema that came after it may mean tables of another one",
 }
 
 
@@ -59,40 +61,61 @@ def restore_plan(
         version_table: Its name; whatever else was touched, it was.
     """
     texts = [_MARK.sub("", sql).strip() for sql in sent]
+    names = [parts_of(table) for table in versions]
+    home = names[0][:-1] if names else ()
+    where = followed(texts, home=home, known=names, aside=f"_of_run_{run[:8]}")
     words = words_of([*texts, version_table])
+    touched = {table: version for table, version in versions.items() if _is_touched(table, words)}
+    remarks = (
+        *_lost(touched, where),
+        *_without_version(touched),
+        *_names(where),
+        *_beyond(texts),
+    )
     return RestorePlan(
         run,
-        (*_undone_names(texts), *_restored(versions, words)),
-        (*_without_version(versions, words), *_created(texts), *_beyond(texts)),
+        (*where.way_back(), *_restored(touched, where)),
+        tuple(dict.fromkeys(remarks)),
     )
 
 
-def _undone_names(texts: Sequence[str]) -> Iterator[str]:
-    """Yield what gives tables their names back, the last change first."""
-    for sql in reversed(texts):
-        if renamed := _RENAMED.match(sql):
-            yield f"ALTER TABLE {renamed[2]} RENAME TO {renamed[1]}"
-        if dropped := _DROPPED.match(sql):
-            yield f"UNDROP TABLE {dropped[1]}"
-
-
-def _restored(versions: Mapping[str, int | None], words: Collection[str]) -> Iterator[str]:
-    """Yield a RESTORE for each table that was touched."""
-    for table, version in versions.items():
-        if version is not None and _is_touched(table, words):
+def _restored(touched: Mapping[str, int | None], where: Whereabouts) -> Iterator[str]:
+    """Yield a RESTORE for each table that was touched, and can be found by its name."""
+    for table, version in touched.items():
+        if version is not None and parts_of(table) not in where.lost:
             yield f"RESTORE TABLE {table} TO VERSION AS OF {version}"
 
 
-def _without_version(versions: Mapping[str, int | None], words: Collection[str]) -> Iterator[str]:
-    for table, version in versions.items():
-        if version is None and _is_touched(table, words):
+def _lost(touched: Mapping[str, int | None], where: Whereabouts) -> Iterator[str]:
+    for table, version in touched.items():
+        if parts_of(table) in where.lost:
+            schema = sql_of(parts_of(table)[:-1])
+            yield (
+                f"{table}: the run dropped another table of its name after it, and UNDROP takes "
+                f"the last one; SHOW TABLES DROPPED IN {schema} tells its id: UNDROP TABLE WITH "
+                f"ID, then RESTORE TABLE {table} TO VERSION AS OF {version}"
+            )
+
+
+def _without_version(touched: Mapping[str, int | None]) -> Iterator[str]:
+    for table, version in touched.items():
+        if version is None:
             yield f"{table}: had no version that could be read (a view, or no Delta table)"
 
 
-def _created(texts: Sequence[str]) -> Iterator[str]:
-    for sql in texts:
-        if created := _CREATED.match(sql):
-            yield f"{created[1]}: was created by the run; DROP TABLE {created[1]} takes it away"
+def _names(where: Whereabouts) -> Iterator[str]:
+    for name in where.undropped():
+        yield (
+            f"{sql_of(name)}: UNDROP brings no primary and foreign keys back, nor those of other "
+            "tables that refer to it; add them anew"
+        )
+    for name in where.created():
+        yield f"{sql_of(name)}: was created by the run; DROP TABLE {sql_of(name)} takes it away"
+    for name in where.strangers:
+        yield (
+            f"{sql_of(name)}: is in another schema, of which no versions were recorded; DESCRIBE "
+            f"HISTORY {sql_of(name)} tells which one it had before the run"
+        )
 
 
 def _beyond(texts: Sequence[str]) -> Iterator[str]:

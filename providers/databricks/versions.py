@@ -19,16 +19,23 @@ async def read_versions(
     connection: Connection, target: Target, place: Address, words: Collection[str] | None
 ) -> Mapping[str, int | None]:
     """Return the newest versions; see `Versioning.versions`."""
-    names = [part for part in (place.catalog, target.schema or place.schema) if part is not None]
-    within = f" IN {'.'.join(map(identifier, names))}" if len(names) > 1 else ""
     with reading(target.name):
-        rows = await connection.query(f"SHOW TABLES{within}")
+        schema = await _schema(connection, target, place)
+        rows = await connection.query(f"SHOW TABLES IN {schema}")
     tables = [str(row[1]) for row in rows if _is_wanted(str(row[1]), target, words)]
     found = {}
     for table in sorted(tables):
-        name = ".".join(map(identifier, [*(names if within else ()), table]))
+        name = f"{schema}.{identifier(table)}"
         found[name] = await _version(connection, target, name)
     return found
+
+
+async def _schema(connection: Connection, target: Target, place: Address) -> str:
+    """Return the target's schema as SQL names it, its catalog too; the session knows it all."""
+    names = (place.catalog, target.schema or place.schema)
+    if None in names:
+        (names,) = await connection.query("SELECT current_catalog(), current_schema()")
+    return ".".join(identifier(str(name)) for name in names)
 
 
 def _is_wanted(table: str, target: Target, words: Collection[str] | None) -> bool:

@@ -22,8 +22,11 @@ _WITHOUT_EFFECT = frozenset({Kind.STATEMENT_FAILED})
 
 _ALWAYS = (
     "RESTORE takes back all that anybody has written to a table since then, not the run alone.",
-    "It needs the files of that version: VACUUM removes them when they are old enough (7 days).",
-    "UNDROP works for managed tables, for 7 days. Look at each statement before you send it.",
+    "It needs the files of that version, which VACUUM removes when no version of the last 7 days",
+    "(delta.deletedFileRetentionDuration) has them; predictive optimization runs it by itself.",
+    "UNDROP works for tables of Unity Catalog, for 7 days unless their schema or catalog is set to",
+    "another recovery period, and takes the last that was dropped of a name.",
+    "Look at each statement before you send it.",
     'Set policy = "observe" before: the clock would bring the target to head again.',
 )
 

@@ -58,7 +58,7 @@ async def test_created_table(
         run = await ordered_one(runtime)
         plan = await planned(runtime, run)
         assert plan.statements == ()
-        assert any("users: was created by the run" in remark for remark in plan.remarks)
+        assert any("`users`: was created by the run" in remark for remark in plan.remarks)
 
 
 async def test_no_images(scripts: Scripts, url: str) -> None:
