@@ -162,10 +162,7 @@ def _read(url: str) -> tuple[SplitResult, dict[str, str]]:
 
 def _check(name: str, text: str) -> None:
     if name == "catalog" and text.lower() == _LEGACY:
-        raise AddressError(
-            f"catalog {_LEGACY} is outside of Unity Catalog, where there are no keys and other"
-            " rules for names; name a catalog of Unity Catalog"
-        )
+        raise AddressError(_outside(f"catalog {_LEGACY} is"))
     if name in _KNOWN:
         return
     if name.startswith("_retry") or name == "_enable_v3_retries":
@@ -180,6 +177,23 @@ def _check(name: str, text: str) -> None:
         raise AddressError(f"option {name[:40]!r} is not known; choose from {choices}")
     with _own_words(f"the value of {name} makes no sense"):
         _OPTIONS[name](text)
+
+
+def need_catalog(default: str) -> None:
+    """Refuse a URL without a catalog where the one of the workspace, *default*, is no fit one.
+
+    Raises:
+        AddressError: It is the one from before Unity Catalog.
+    """
+    if default.lower() == _LEGACY:
+        raise AddressError(_outside(f"it has no catalog, and the workspace's own is {_LEGACY},"))
+
+
+def _outside(what: str) -> str:
+    return (
+        f"{what} outside of Unity Catalog, where there are no keys and other rules for names;"
+        " name a catalog of Unity Catalog"
+    )
 
 
 def _address(text: str) -> str:

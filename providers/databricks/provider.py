@@ -23,6 +23,7 @@ from providers.databricks.address import (
     Address,
     address,
     connect_arguments,
+    need_catalog,
     with_options,
     without_login,
 )
@@ -88,6 +89,7 @@ class DatabricksProvider(Provider):
         with opening(target.name, None):
             place = at(target)
         async with self._connected(target, place) as connection:
+            await _need_catalog(connection, target, place)
             api = Api(place.login, self._tokens)
             yield DatabricksSession(connection, target, place, self._threads, api)
 
@@ -101,10 +103,10 @@ class DatabricksProvider(Provider):
         Whose catalog or schema is missing is left out too.
         """
         with opening(targets[0].name, None):
-            place = at(targets[0])
-        if len(targets) > 1:
-            place = replace(place, catalog=None, schema=None)
+            own = at(targets[0])
+        place = own if len(targets) == 1 else replace(own, catalog=None, schema=None)
         async with self._connected(targets[0], place) as connection:
+            await _need_catalog(connection, targets[0], own)
             return await survey(connection, targets)
 
     @asynccontextmanager
@@ -237,6 +239,14 @@ async def _prepared(connection: Connection, place: Address) -> Connection:
         await connection.close()
         raise
     return connection
+
+
+async def _need_catalog(connection: Connection, target: Target, place: Address) -> None:
+    """Refuse the session where it is in no catalog that we know the rules of."""
+    if place.catalog is None:
+        with opening(target.name, place):
+            rows = await connection.query("SELECT current_catalog()")
+            need_catalog(str(rows[0][0]))
 
 
 def _dial(target: Target, place: Address, tokens: Tokens) -> Driver:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from providers.databricks.warehouse import Fault, FaultKind, Warehouse
+from providers.databricks.warehouse import Fault, FaultKind, Warehouse, warehouse_process
 from tests.support.cli import PATIENCE, Project, Said, until
 from tests.support.interpreters import BASE_PYTHON, bare_python
 from tests.support.warehouse_client import connected, history
@@ -160,6 +160,20 @@ async def test_the_catalog_that_was_there_before(site: Site) -> None:
     line = "its URL cannot be used: catalog hive_metastore is outside of Unity Catalog"
     await site.fails(3, f"eu: {line}", "name a catalog of Unity Catalog")
     await site.is_unreachable(line)
+
+
+async def test_a_workspace_from_before(tmp_path: Path) -> None:
+    """A URL without a catalog means the workspace's own: is that hive_metastore, it is refused."""
+    with warehouse_process(catalogs=("hive_metastore", "main")) as warehouse:
+        url = url_of(warehouse).replace("&catalog=main", "")
+        site = Site(Project.create(tmp_path, {"eu": url}), warehouse, url, "default", "")
+        line = (
+            "its URL cannot be used: it has no catalog, and the workspace's own is hive_metastore"
+        )
+        await site.fails(3, f"eu: {line}", "name a catalog of Unity Catalog")
+        await site.is_unreachable(line)
+        site.project.configure({"eu": url_of(warehouse)})
+        await site.comes_to_head()
 
 
 async def test_a_table_that_somebody_renamed(site: Site) -> None:
