@@ -540,6 +540,7 @@ def test_properties_ask_for_the_protocol_that_they_need(cursor: Cursor) -> None:
         "ADD CONSTRAINT c CHECK (a > 0)",
         "SET TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported')",
         "SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')",
+        "ADD COLUMN v VARIANT",
     ):
         cursor.execute(f"ALTER TABLE t {change}")
         row = cursor.execute("DESCRIBE DETAIL t").fetchall()[0]
@@ -549,6 +550,7 @@ def test_properties_ask_for_the_protocol_that_they_need(cursor: Cursor) -> None:
         (2, 5, ""),
         (2, 7, "allowColumnDefaults,checkConstraints,columnMapping"),
         (3, 7, "allowColumnDefaults,checkConstraints,columnMapping,typeWidening"),
+        (3, 7, "allowColumnDefaults,checkConstraints,columnMapping,typeWidening,variantType"),
     ]
 
 

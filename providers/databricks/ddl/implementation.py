@@ -100,7 +100,7 @@ class Directives(Comparisons):
         """
         ready = self.compiled(directive, table, elements)
         self.leave_out(directive, table, *left_out)
-        for note in notes.notes_of(ready):
+        for note in notes.notes_of(ready, self.dialect):
             self.note(note)
         for element in ready:
             self._exec(element)

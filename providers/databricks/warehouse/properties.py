@@ -30,6 +30,7 @@ _BUILT_IN = {
 _READERS_TOO = {
     "typeWidening": True,
     "timestampNtz": True,
+    "variantType": True,
     "allowColumnDefaults": False,
     "clustering": False,
 }
@@ -107,6 +108,7 @@ def _features(definition: Definition) -> set[str]:
         "columnMapping": (definition.property(_MODE) or "none") != "none",
         "typeWidening": allows_widening(definition),
         "timestampNtz": holds_zoneless(definition),
+        "variantType": any("VARIANT" in column.datatype for column in definition.columns),
         "checkConstraints": bool(definition.checks),
         "identityColumns": any(column.identity for column in definition.columns),
         "generatedColumns": any(column.generated is not None for column in definition.columns),

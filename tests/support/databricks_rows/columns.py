@@ -63,6 +63,23 @@ ROWS = (
     ),
     Row(
         (
+            'op.add_column("people", sa.Column("extra", '
+            'sa.JSON().with_variant(dbx.DatabricksVariant(), "databricks")))'
+        ),
+        "datatypes",
+        sends=("ALTER TABLE people ADD COLUMN extra VARIANT",),
+        notes=(
+            (
+                "protocol",
+                (
+                    "people may ask for reader version 3 and writer version 7 from now on: "
+                    "variantType"
+                ),
+            ),
+        ),
+    ),
+    Row(
+        (
             'op.add_column("people", sa.Column("seen", sa.DateTime(timezone=True), '
             'server_default=sa.text("CURRENT_TIMESTAMP")))'
         ),

@@ -243,6 +243,15 @@ ROWS = (
         ),
         "datatypes",
         sends=("CREATE TABLE rooms ( extra VARIANT ) USING DELTA",),
+        notes=(
+            (
+                "protocol",
+                (
+                    "rooms may ask for reader version 3 and writer version 7 from now on: "
+                    "variantType"
+                ),
+            ),
+        ),
     ),
     Row(
         (
