@@ -21,6 +21,7 @@ pytestmark = pytest.mark.delta
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = {
     "sample": ROOT / "alembic.ini",
+    "torture": ROOT / "tests" / "histories" / "torture" / "alembic.ini",
 }
 
 

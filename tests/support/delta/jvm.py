@@ -22,10 +22,11 @@ _OPENED = (
     *("sun.nio.ch", "sun.nio.cs", "sun.security.action", "sun.util.calendar"),
 )
 
-#: One core and little memory; no compiler of the second stage, and no code made for a query:
-#: the tables hold a few rows, and each statement is another one.
+#: One core and little memory, half of it for what is short-lived; no compiler of the second stage,
+#: and no code made for a query: the tables hold a few rows, and each statement is another one.
 _JAVA = (
     "-Xmx1g",
+    "-Xmn512m",
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
     "-Djdk.reflect.useDirectMethodHandle=false",
@@ -46,6 +47,8 @@ _SPARK = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.databricks.delta.snapshotPartitions": "1",
+    # The log's files are those of one process: the default one asks a program, readlink, for each.
+    "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
     "spark.sql.legacy.parameterSubstitution.constantsOnly": "true",
 }
 
