@@ -24,13 +24,21 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
+from providers.legible import legible
 from providers.types import Heads
 
 
 class LevelheadError(Exception):
-    """Root of every error that levelhead raises on purpose; its text is one line."""
+    """Root of every error that levelhead raises on purpose; its text is one line.
+
+    Texts often quote others, a server or a script. Here they become fit to be stored and shown:
+    control characters in them are escapes.
+    """
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(legible(message))
 
 
 class ConfigError(LevelheadError):
@@ -59,7 +67,7 @@ class ProviderError(LevelheadError):
     def __init__(self, message: str, *, target: str) -> None:
         super().__init__(f"{target}: {message}")
         self.target = target
-        self.reason = message  #: the text without the target's name
+        self.reason = legible(message)  #: the text without the target's name
 
 
 class ConnectError(ProviderError):

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, TypeAlias
 
 from providers.errors import LevelheadError, ProviderError
+from providers.legible import storable
 from sync.errors import RunnerLostError, RunnerTimeoutError
 from sync.plan.failures import failure, shortened
 from sync.scrub import scrub
@@ -78,8 +79,9 @@ Word: TypeAlias = About | Done | Failed | Note | End
 class Conversation:
     """One running runner.
 
-    Every text that it says has the known secrets taken out before anybody sees it. Where its
-    requests need tokens that run out, it is given one at each; nobody hears of that.
+    Every text that it says has the known secrets taken out before anybody sees it, and can be
+    stored. Where its requests need tokens that run out, it is given one at each; nobody hears of
+    that.
     """
 
     def __init__(
@@ -178,9 +180,9 @@ class Conversation:
         return End(said)
 
     def _scrubbed(self, value: Any) -> Any:  # noqa: ANN401 - whatever JSON can carry
-        """Replace every known secret in every text of *value*."""
+        """Replace every known secret in every text of *value*, and what cannot be stored."""
         if isinstance(value, str):
-            return scrub(value, self._secrets)
+            return storable(scrub(value, self._secrets))
         if isinstance(value, list):
             return [self._scrubbed(item) for item in value]
         if isinstance(value, dict):

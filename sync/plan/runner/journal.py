@@ -18,7 +18,15 @@ from sqlalchemy.engine import Engine
 from .errors import ResumeError, described, driver_error
 from .guard import VersionGuard
 from .pipe import Pipe
-from .words import answers, called, commits_alone, digest, is_read, is_setting
+from .words import (
+    answers,
+    called,
+    commits_alone,
+    digest,
+    is_read,
+    is_setting,
+    require_sendable,
+)
 
 
 class Journal:
@@ -105,6 +113,7 @@ class Journal:
 
     def send(self, cursor: Any, sql: str, parameters: Any, context: Any, act: Any) -> bool:  # noqa: ANN401 - drivers' objects
         """Send a statement, or skip it; announce it first where nothing can roll it back."""
+        require_sendable(sql)
         connection = context.root_connection.connection
         sent = (sql, digest(repr(parameters)) if parameters else None)
         if self.is_read(sql):

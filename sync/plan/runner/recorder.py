@@ -14,6 +14,7 @@ from typing import Any
 
 from . import outside
 from .errors import OutsideError, is_users
+from .words import require_sendable
 
 
 class Sent:
@@ -72,6 +73,8 @@ class Recorder:
         self.inside = True
         try:
             found += [Sent(text, self.place()) for text in texts()]
+            for one in found:
+                require_sendable(one.sql)
             self.require_inside(found)
             yield found
         except OutsideError:

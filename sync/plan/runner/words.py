@@ -37,6 +37,19 @@ OWN_SETTING = re.compile(
     r"""(^|;)\s*set\s+(session\s+)?["\w]+\.|\bset_config\s*\(\s*(?!'[^'.]*'\s*,)""", re.IGNORECASE
 )
 
+#: NUL, at which a driver may cut a text off, and halves of surrogate pairs: no SQL has them.
+UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def require_sendable(sql: str) -> None:
+    """Let no statement pass that cannot be sent, or written down, as it is.
+
+    Raises:
+        ValueError: It is one.
+    """
+    if found := UNSENDABLE.search(sql):
+        raise ValueError(f"the SQL holds U+{ord(found[0]):04X}, which cannot be sent; take it out")
+
 
 def commits_alone(connection: PoolProxiedConnection) -> bool:
     """Tell whether the driver's connection commits each statement by itself."""
