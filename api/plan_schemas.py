@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import Field
 
-from api.schemas import Answer, Heads, Moment, Question
+from api.schemas import Answer, Heads, Moment, Question, Text
 from sync.model import CanaryState, PlanQuery, PlanState
 from sync.plan.model import StepClass
 
@@ -161,15 +161,15 @@ class PlanDetails(Answer):
 class DecisionRequest(Question):
     """Why a plan is approved or rejected."""
 
-    reason: str | None = Field(None, min_length=1, max_length=1000)
+    reason: Text | None = Field(None, min_length=1, max_length=1000)
 
 
 class PlanFilter(Question):
     """Which plans to list, newest first: all that is given must match."""
 
-    history: str | None = None
+    history: Text | None = None
     state: PlanState | None = None
-    before: str | None = Field(None, description="Digest of a plan: only older ones.")
+    before: Text | None = Field(None, description="Digest of a plan: only older ones.")
     limit: int = Field(50, ge=1, le=500)
 
     def query(self, limit: int) -> PlanQuery:

@@ -49,8 +49,18 @@ def _legible(data: Mapping[str, object]) -> object:
 
 Data = Annotated[dict[str, JsonValue], BeforeValidator(_legible)]
 
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must hold no NUL")
+    return text
+
+
+#: Every text that somebody asks with. Half surrogate pairs are refused as no text at all.
+Text = Annotated[str, AfterValidator(_storable)]
+
 RevisionName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)
+    Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)
 ]
 
 
@@ -282,9 +292,9 @@ class SyncOne(Question):
 class SyncMany(SyncOne):
     """Bring targets to a revision. All that is given must match; nothing given: all targets."""
 
-    targets: list[str] = Field([], description="Names, of patterns too.", examples=[["orders-eu"]])
-    history: str | None = Field(None, examples=["app"])
-    labels: dict[str, str] = Field({}, examples=[{"region": "eu"}])
+    targets: list[Text] = Field([], description="Names, of patterns too.", examples=[["orders-eu"]])
+    history: Text | None = Field(None, examples=["app"])
+    labels: dict[Text, Text] = Field({}, examples=[{"region": "eu"}])
 
     def selection(self) -> Selection:
         """Return which targets are meant."""
@@ -322,7 +332,7 @@ class Settle(Question):
 class TokenRequest(Question):
     """A token to make."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100, examples=["anna"])
+    name: Text = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100, examples=["anna"])
     role: Role = Field(
         description="All read. approver: decides on plans. operator: starts runs. admin: all."
     )
@@ -337,11 +347,11 @@ def _pairs(values: Iterable[str]) -> Iterable[str]:
 class TargetFilter(Question):
     """Which targets to list: all that is given must match."""
 
-    label: Annotated[list[str], AfterValidator(_pairs)] = Field(
+    label: Annotated[list[Text], AfterValidator(_pairs)] = Field(
         [], description="`name=value`; may be repeated.", examples=[["region=eu"]]
     )
-    history: str | None = None
-    tenants: str | None = Field(None, description="Name of a pattern: only its targets.")
+    history: Text | None = None
+    tenants: Text | None = Field(None, description="Name of a pattern: only its targets.")
     status: list[Status] = Field([], description="May be repeated: any of them.")
 
     def selection(self) -> Selection:
@@ -357,11 +367,11 @@ class TargetFilter(Question):
 class RunFilter(Question):
     """Which runs to list, newest first: all that is given must match."""
 
-    target: str | None = None
-    history: str | None = None
+    target: Text | None = None
+    history: Text | None = None
     state: RunState | None = None
-    rollout: str | None = Field(None, description="Id of a rollout.")
-    before: str | None = Field(None, description="Id of a run: only older ones.")
+    rollout: Text | None = Field(None, description="Id of a rollout.")
+    before: Text | None = Field(None, description="Id of a run: only older ones.")
     limit: int = Field(50, ge=1, le=500)
 
     def query(self, limit: int) -> RunQuery:
@@ -372,12 +382,12 @@ class RunFilter(Question):
 class EventFilter(Question):
     """Which events to list, oldest first: all that is given must match."""
 
-    target: str | None = None
-    history: str | None = None
+    target: Text | None = None
+    history: Text | None = None
     kind: Kind | None = None
-    actor: str | None = Field(None, examples=["token:anna"])
-    run: str | None = Field(None, description="Id of a run.")
-    revision: str | None = Field(None, description="Of a history.")
+    actor: Text | None = Field(None, examples=["token:anna"])
+    run: Text | None = Field(None, description="Id of a run.")
+    revision: Text | None = Field(None, description="Of a history.")
     since: AwareDatetime | None = Field(None, description="Inclusive, with a time zone.")
     until: AwareDatetime | None = Field(None, description="Exclusive, with a time zone.")
     after: int = Field(0, ge=0, le=2**63 - 1, description="Only those with a higher sequence.")

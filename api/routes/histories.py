@@ -9,13 +9,13 @@ from fastapi import APIRouter, HTTPException
 from api.auth import Reader
 from api.deps import Engine
 from api.routes import PROBLEMS
-from api.schemas import Graph, Revision
+from api.schemas import Graph, Revision, Text
 
 router = APIRouter(tags=["histories"], responses=PROBLEMS, dependencies=[Reader])
 
 
 @router.get("/histories/{name}/revisions")
-async def list_revisions(name: str, engine: Engine) -> Graph:
+async def list_revisions(name: Text, engine: Engine) -> Graph:
     """List a history's revisions as they are on disk now, in an order of application."""
     if name not in engine.settings.histories:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no history {name}")

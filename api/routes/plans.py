@@ -10,11 +10,11 @@ from api.auth import Approver, Reader
 from api.deps import Engine, next_page
 from api.plan_schemas import DecisionRequest, PlanDetails, PlanQueryString, PlanRecord
 from api.routes import PROBLEMS
-from api.schemas import Page
+from api.schemas import Page, Text
 
 router = APIRouter(tags=["plans"], responses=PROBLEMS)
 
-Digest = Annotated[str, Path(description="Of a plan, whole: 64 hexadecimal digits.")]
+Digest = Annotated[Text, Path(description="Of a plan, whole: 64 hexadecimal digits.")]
 
 
 @router.get("/plans", dependencies=[Reader])

@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Request
 from api.auth import Reader
 from api.deps import PREFIX, Engine, next_page
 from api.routes import PROBLEMS
-from api.schemas import Event, Page, Rollout, Run, RunQueryString, RunWithEvents
+from api.schemas import Event, Page, Rollout, Run, RunQueryString, RunWithEvents, Text
 from sync.model import EventQuery
 
 router = APIRouter(tags=["runs"], responses=PROBLEMS, dependencies=[Reader])
@@ -19,7 +19,7 @@ EVENTS = 500
 
 
 @router.get("/rollouts/{id}")
-async def get_rollout(id: str, engine: Engine) -> Rollout:  # noqa: A002 - the name in the path
+async def get_rollout(id: Text, engine: Engine) -> Rollout:  # noqa: A002 - the name in the path
     """Return a rollout with its runs as they stand now."""
     rollout = await engine.rollout(id)
     if rollout is None:
@@ -37,7 +37,7 @@ async def list_runs(request: Request, engine: Engine, wanted: RunQueryString) ->
 
 
 @router.get("/runs/{id}")
-async def get_run(id: str, engine: Engine) -> RunWithEvents:  # noqa: A002 - the name in the path
+async def get_run(id: Text, engine: Engine) -> RunWithEvents:  # noqa: A002 - the name in the path
     """Return a run with its events, oldest first."""
     run = await engine.run(id)
     if run is None:

@@ -21,6 +21,7 @@ from api.schemas import (
     SyncOne,
     Target,
     TargetQueryString,
+    Text,
 )
 from sync.model import Order, Selection
 from sync.runtime import Runtime
@@ -39,7 +40,7 @@ async def list_targets(engine: Engine, wanted: TargetQueryString) -> Listing[Tar
 
 
 @router.get("/targets/{name}", dependencies=[Reader])
-async def get_target(name: str, engine: Engine) -> Target:
+async def get_target(name: Text, engine: Engine) -> Target:
     """Return one target as it was found at its last check."""
     await engine.fleet.recall()
     engine.fleet.one(name)
@@ -77,7 +78,7 @@ _ONE: dict[int | str, dict[str, Any]] = {
 
 @router.post("/targets/{name}/sync", status_code=ACCEPTED, responses=_ONE)
 async def sync_target(
-    name: str, engine: Engine, actor: Operator, response: Response, body: SyncOne | None = None
+    name: Text, engine: Engine, actor: Operator, response: Response, body: SyncOne | None = None
 ) -> Run | Preview:
     """Start a run that applies what is pending; a run under way is returned instead."""
     wanted = body or SyncOne()
@@ -88,7 +89,7 @@ async def sync_target(
 
 @router.post("/targets/{name}/downgrade", status_code=ACCEPTED, responses=_ONE)
 async def downgrade_target(
-    name: str, engine: Engine, actor: Operator, response: Response, body: Downgrade
+    name: Text, engine: Engine, actor: Operator, response: Response, body: Downgrade
 ) -> Run | Preview:
     """Start a run that takes the target back; the clock then leaves it alone."""
     if body.dry_run:
@@ -98,7 +99,7 @@ async def downgrade_target(
 
 @router.post("/targets/{name}/stamp", status_code=ACCEPTED, responses=_ONE)
 async def stamp_target(
-    name: str, engine: Engine, actor: Operator, response: Response, body: Stamp
+    name: Text, engine: Engine, actor: Operator, response: Response, body: Stamp
 ) -> Run | Preview:
     """Start a run that sets the version table and applies nothing."""
     if body.dry_run:
@@ -107,7 +108,7 @@ async def stamp_target(
 
 
 @router.post("/targets/{name}/release")
-async def release_target(name: str, engine: Engine, actor: Operator) -> Target:
+async def release_target(name: Text, engine: Engine, actor: Operator) -> Target:
     """End the target's hold, so that the clock applies what is pending again."""
     return Target.model_validate(await engine.release(name, actor=actor))
 

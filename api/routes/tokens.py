@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Response
 from api.auth import Admin
 from api.deps import Engine
 from api.routes import PROBLEMS
-from api.schemas import Listing, NewToken, Token, TokenRequest
+from api.schemas import Listing, NewToken, Text, Token, TokenRequest
 from providers.errors import ConfigError
 
 router = APIRouter(tags=["tokens"], responses=PROBLEMS)
@@ -35,7 +35,7 @@ async def create_token(
 
 
 @router.delete("/tokens/{name}", status_code=HTTPStatus.NO_CONTENT)
-async def revoke_token(name: str, engine: Engine, actor: Admin) -> None:
+async def revoke_token(name: Text, engine: Engine, actor: Admin) -> None:
     """Revoke a token, at once and for good."""
     try:
         await engine.revoke_token(name, actor=actor)

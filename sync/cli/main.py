@@ -28,6 +28,7 @@ def run() -> NoReturn:
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one command and return its exit code; whatever fails is a line on stderr."""
     try:
+        _require_text(arguments)
         code = app(args=list(arguments), prog_name="levelhead", standalone_mode=False)
         _tell_interrupt(code)
         sys.stdout.flush()
@@ -39,6 +40,13 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         lines, code = describe(error)
         sys.stderr.writelines(f"levelhead: {line}\n" for line in lines)
     return int(code or 0)
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """Refuse bytes that are no text: nothing that is stored or sent could hold them."""
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise typer.BadParameter(f"{argument!r} is not valid UTF-8")
 
 
 def _tell_interrupt(code: int | None) -> None:

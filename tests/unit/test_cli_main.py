@@ -44,6 +44,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
+        (("status", "caf\udce9"), "'caf\\udce9' is not valid UTF-8; see levelhead --help"),
         (("nope",), "no such command 'nope'; see levelhead --help"),
         (("status", "--nope"), "no such option: --nope; see levelhead status --help"),
         (("status", "--label", "x"), "expected key=value, found 'x'"),
