@@ -112,7 +112,8 @@ def after_run(
         heads=last_seen(old, end),
         status=status_after(end, knowledge),
         checked_at=now,
-        problem=told(end.error) if end.error else None,
+        problem=None,
+        passing=None,
         awaits=None,
         awaits_scripts=None,
         awaits_for=None,
@@ -120,27 +121,25 @@ def after_run(
     if end.error is None:
         state = replace(state, failures=0, retry_at=None, failed_scripts=None)
         return replace(state, hold=None) if ends_hold(state, run) else state
-    if isinstance(end.error, (UnknownRevisionError, MultipleHeadsError, OwnRequestError)):
-        return state  # the order was wrong, not the target
-    if isinstance(end.error, ApprovalNeededError):
-        return awaiting(state, run, end.error, knowledge)
+    passed = replace(state, problem=old.problem, passing=told(end.error))
     if isinstance(end.error, PASSING):
-        return postponed(state, now, patience)
+        return postponed(passed, now, patience)
+    if isinstance(end.error, (UnknownRevisionError, MultipleHeadsError, OwnRequestError)):
+        return passed  # the order was wrong, not the target
+    lasting = replace(state, problem=told(end.error))
     today = knowledge.graph.digest if knowledge.graph else None
-    return replace(state, failed_scripts=end.scripts or today)
+    if not isinstance(end.error, ApprovalNeededError):
+        return replace(lasting, failed_scripts=end.scripts or today)
+    return awaiting(lasting, end.error, today) if today and is_to_head(run.order) else passed
 
 
-def awaiting(
-    state: TargetState, run: Run, error: ApprovalNeededError, knowledge: Knowledge
-) -> TargetState:
-    """Return the state of a target whose plan needs an approval.
+def awaiting(state: TargetState, error: ApprovalNeededError, scripts: str) -> TargetState:
+    """Return the state of a target whose plan, made of *scripts*, needs an approval.
 
-    The clock only ever applies whatever is pending: of other orders it knows nothing.
+    The clock only ever applies whatever is pending: it never waits for other orders.
     """
-    if knowledge.graph is None or not is_to_head(run.order):
-        return state
     wait = Wait.CANARY if isinstance(error, CanaryNeededError) else Wait.APPROVAL
-    return replace(state, awaits=error.plan, awaits_scripts=knowledge.graph.digest, awaits_for=wait)
+    return replace(state, awaits=error.plan, awaits_scripts=scripts, awaits_for=wait)
 
 
 def last_seen(old: TargetState, end: Ending) -> Heads | None:

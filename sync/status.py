@@ -72,7 +72,7 @@ def noticed(
     old = state or TargetState(target=seen.target.name, status=Status.UNKNOWN)
     if seen.heads is None:
         return postponed(unseen(old, seen), seen.at, patience)
-    if old.heads != seen.heads:  # the plan that it waits for begins elsewhere
+    if old.heads not in (None, seen.heads):  # the plan that it waits for begins elsewhere
         old = replace(old, awaits=None, awaits_scripts=None, awaits_for=None)
     return replace(
         old,
@@ -81,6 +81,7 @@ def noticed(
         major=seen.major,
         checked_at=seen.at,
         problem=trouble(old, seen, knowledge),
+        passing=None,
         failures=0,
         retry_at=None,
     )
@@ -92,7 +93,7 @@ def confirms(seen: Observation, old: TargetState, knowledge: Knowledge) -> bool:
         seen.heads is not None
         and seen.schema is None
         and (old.heads, old.major) == (seen.heads, seen.major)
-        and (old.failures, old.retry_at) == (0, None)
+        and (old.passing, old.failures, old.retry_at) == (None, 0, None)
         and old.checked_at is not None
         and old.status is standing(seen.heads, knowledge)
         and old.problem == trouble(old, seen, knowledge)
@@ -102,7 +103,7 @@ def confirms(seen: Observation, old: TargetState, knowledge: Knowledge) -> bool:
 def unseen(old: TargetState, seen: Observation) -> TargetState:
     """Return the state of a target that could not be read; with a start, patience is new."""
     status = Status.STARTING if isinstance(seen.error, StartingError) else Status.UNREACHABLE
-    new = replace(old, status=status, problem=str(seen.error), checked_at=seen.at)
+    new = replace(old, status=status, passing=str(seen.error), checked_at=seen.at)
     starts = status is Status.STARTING and old.status is not status
     return replace(new, failures=0) if starts else new
 
@@ -144,10 +145,10 @@ def differences(old: TargetState | None, new: TargetState, target: Target) -> tu
     """Return the events that a look at a target gives: none where nothing changed."""
     lost = Status.UNREACHABLE
     if old is None or old.heads is None:
-        found = [(Kind.TARGET_UNREACHABLE, new.problem)] if is_news(old, new) else []
+        found = [(Kind.TARGET_UNREACHABLE, new.passing)] if is_news(old, new) else []
         return tuple(draft(kind, target, {"message": text}) for kind, text in found)
     if old.status != lost and new.status == lost:
-        return (draft(Kind.TARGET_UNREACHABLE, target, {"message": new.problem}),)
+        return (draft(Kind.TARGET_UNREACHABLE, target, {"message": new.passing}),)
     drafts = []
     if old.status == lost and new.status != lost:
         drafts.append(draft(Kind.TARGET_RECOVERED, target, {}))
@@ -242,6 +243,6 @@ def view(
         last_run=last_run,
         hold=known.hold,
         awaits=awaited(target, known),
-        problem=known.problem,
+        problem=known.passing or known.problem,
         retry_at=known.retry_at,
     )

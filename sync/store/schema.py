@@ -308,6 +308,14 @@ _CANARIES = (
 #: A whole number of seconds would be too coarse; both databases know this type.
 _COSTS = ("ALTER TABLE runs ADD COLUMN warehouse_seconds DOUBLE PRECISION",)
 
+_PASSING = (
+    "ALTER TABLE targets ADD COLUMN passing {text}",
+    """
+    UPDATE targets SET passing = problem, problem = NULL
+    WHERE status IN ('starting', 'unreachable')
+    """,
+)
+
 
 def _filled(dialect: str, tables: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sql.format(text=_TEXT[dialect]) for sql in tables)
@@ -333,6 +341,7 @@ MIGRATIONS: tuple[Mapping[str, tuple[str, ...]], ...] = (
     _both(_TENANTS),
     _both(_CANARIES),
     _both(_COSTS),
+    _both(_PASSING),
 )
 
 #: The version that this code reads and writes.

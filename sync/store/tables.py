@@ -155,6 +155,7 @@ targets = Table(
     Column("awaits", Text),
     Column("awaits_scripts", Text),
     Column("awaits_for", Text),
+    Column("passing", Text),
 )
 
 #: One row for each target that was ever leased; nobody holds it where holder is NULL.

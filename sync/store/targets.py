@@ -25,7 +25,8 @@ class TargetState:
     status: Status
     heads: Heads | None = None  #: None: never read
     checked_at: datetime | None = None
-    problem: str | None = None  #: one line: why it could not be checked or brought to head
+    problem: str | None = None  #: one line: what keeps it from head
+    passing: str | None = None  #: one line: what was in the way of the last look or run alone
     hold: Hold | None = None
     failed_scripts: str | None = None  #: digest of the graph at which a run failed on a statement
     failures: int = 0  #: how often in a row it was unreachable, starting or busy
@@ -53,6 +54,7 @@ def _row(state: TargetState) -> dict[str, object]:
         "status": state.status,
         "checked_at": state.checked_at,
         "problem": state.problem,
+        "passing": state.passing,
         "hold_actor": hold.actor if hold else None,
         "hold_reason": hold.reason if hold else None,
         "hold_since": hold.since if hold else None,
@@ -147,6 +149,7 @@ def _state(row: Row[Any]) -> TargetState:
         heads=row.heads,
         checked_at=row.checked_at,
         problem=row.problem,
+        passing=row.passing,
         hold=Hold(row.hold_actor, row.hold_reason, row.hold_since) if held else None,
         failed_scripts=row.failed_scripts,
         failures=row.failures,

@@ -158,6 +158,7 @@ FULL = TargetState(
     heads=frozenset({"a", "b"}),
     checked_at=START,
     problem="it is on hold",
+    passing="orders-eu: cannot be reached",
     hold=Hold("ada", "downgraded to a1", START),
     failed_scripts="digest",
     failures=3,

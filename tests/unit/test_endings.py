@@ -118,6 +118,17 @@ def test_what_the_clock_makes_of_it(error: BaseException) -> None:
         assert (comes_back, waits) == (isinstance(error, PASSING), not isinstance(error, PASSING))
 
 
+@pytest.mark.parametrize(
+    "error",
+    [e for e in (*FAILED, *INTERRUPTED) if isinstance(e, (*PASSING, *WRONG_ORDER))],
+    ids=name,
+)
+def test_what_passes_hides_no_problem(error: BaseException) -> None:
+    """A run that came to nothing is told of; why the target is not at head is known besides."""
+    state = after(error, problem="db-1: broken", failed_scripts=LINE.digest)
+    assert (state.passing, state.problem) == (told(error), "db-1: broken")
+
+
 def test_scripts_that_were_mended_meanwhile() -> None:
     """A run that failed does not keep the clock from scripts that were written in the meantime."""
     error = StatementError("relation is missing", target="db-1")
@@ -178,7 +189,7 @@ def test_a_run_whose_target_did_not_start() -> None:
     end = ending(StartingError("still starting", target="db-1"), None)
     state = after_run(a_state(), a_run(), end, knowledge=KNOWN, now=START, patience=PATIENCE)
     assert (state.status, state.heads) == (Status.STARTING, at("a"))
-    assert (state.failures, state.problem) == (1, "db-1: still starting")
+    assert (state.failures, state.passing) == (1, "db-1: still starting")
 
 
 @pytest.mark.parametrize(

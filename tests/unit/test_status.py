@@ -69,7 +69,7 @@ def test_a_look_that_failed_keeps_what_was_known() -> None:
     """Heads, hold and failed scripts outlive a time without connection; the wait begins."""
     old = a_state(hold=HOLD, failed_scripts="d")
     new = noticed(old, seen(None, DOWN), KNOWN, PATIENCE)
-    assert (new.status, new.heads, new.hold, new.failed_scripts, new.problem) == (
+    assert (new.status, new.heads, new.hold, new.failed_scripts, new.passing) == (
         Status.UNREACHABLE,
         at("a"),
         HOLD,
@@ -83,7 +83,7 @@ def test_a_look_at_what_is_starting() -> None:
     """It has a status and a patience of its own: what starts is soon looked at again."""
     lost = a_state(Status.UNREACHABLE, failures=9)
     first = noticed(lost, seen(None, STARTING), KNOWN, PATIENCE)
-    assert (first.status, first.heads, first.problem) == (
+    assert (first.status, first.heads, first.passing) == (
         Status.STARTING,
         at("a"),
         "db-1: starting",
@@ -96,9 +96,9 @@ def test_a_look_at_what_is_starting() -> None:
 
 def test_a_look_that_succeeded_ends_the_wait() -> None:
     """Whoever is reached has no failures any more."""
-    lost = a_state(Status.UNREACHABLE, failures=3, retry_at=START, problem="db-1: down")
+    lost = a_state(Status.UNREACHABLE, failures=3, retry_at=START, passing="db-1: down")
     new = noticed(lost, seen(at("c")), KNOWN, PATIENCE)
-    assert (new.status, new.failures, new.retry_at, new.problem) == (
+    assert (new.status, new.failures, new.retry_at, new.passing) == (
         Status.CURRENT,
         0,
         None,
@@ -112,6 +112,33 @@ def test_the_problem_of_a_failed_run_stays_as_long_as_its_scripts() -> None:
     assert noticed(old, seen(at("a")), KNOWN, PATIENCE).problem == "db-1: broken"
     mended = Knowledge(replace(LINE, digest="other"), KNOWN.revisions)
     assert noticed(old, seen(at("a")), mended, PATIENCE).problem is None
+
+
+@pytest.mark.parametrize("error", [DOWN, STARTING])
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"failed_scripts": LINE.digest, "problem": "db-1: broken"},
+        {"awaits": "p", "awaits_scripts": LINE.digest, "problem": "db-1: rejected by berta"},
+    ],
+)
+def test_what_keeps_a_target_from_head_outlives_a_time_out_of_sight(
+    error: LevelheadError, kept: dict[str, str]
+) -> None:
+    """While it cannot be reached that is told; then again why it is not at head."""
+    old = a_state(**kept)
+    lost = noticed(old, seen(None, error), KNOWN, PATIENCE)
+    assert view(TARGET, lost, LINE, None).problem == str(error)
+    assert noticed(lost, replace(seen(at("a")), major=None), KNOWN, PATIENCE) == old
+
+
+@pytest.mark.parametrize(
+    ("heads", "still"), [(at("a"), "p"), (None, "p"), (at("b"), None)], ids=["same", "no", "other"]
+)
+def test_a_plan_waits_until_its_target_is_elsewhere(heads: Heads | None, still: str | None) -> None:
+    """Where the target stood was not known for a while: that moves no target."""
+    old = a_state(heads=heads, awaits="p", awaits_scripts=LINE.digest)
+    assert noticed(old, seen(at("a")), KNOWN, PATIENCE).awaits == still
 
 
 @pytest.mark.parametrize("knowledge", [KNOWN, Knowledge(BRANCHES), Knowledge(None, problem="bad")])
@@ -129,6 +156,7 @@ def test_a_look_that_confirms_what_is_known(heads: Heads | None, knowledge: Know
         replace(live, hold=HOLD),
         replace(live, failures=1),
         replace(live, retry_at=START),
+        replace(live, passing="db-1: down"),
         replace(live, status=Status.AHEAD),
         replace(live, heads=at("a")),
         replace(live, problem="another"),
