@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from providers.legible import legible
 from providers.types import Heads
@@ -39,6 +39,12 @@ class LevelheadError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(legible(message))
+
+    def __copy__(self) -> Self:
+        """Return an equal error; not by `__init__`, which asks for more than the text."""
+        made = type(self).__new__(type(self), *self.args)
+        made.__dict__.update(self.__dict__)
+        return made
 
 
 class ConfigError(LevelheadError):

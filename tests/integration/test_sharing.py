@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sync.errors import ControlDatabaseError, LeaseLostError
+from sync.errors import ChainBrokenError, ControlDatabaseError, LeaseLostError
 from sync.events.chain import Draft
 from sync.events.log import EventLog
 from sync.model import EventQuery
@@ -82,6 +82,19 @@ async def test_a_failure_concerns_everybody(writers: Writers) -> None:
     assert [type(end) for end in ends] == [ControlDatabaseError] * 3
     assert await writers.actors() == []
     assert await writers.write("c") == "c"
+
+
+async def test_a_log_that_lost_its_end_concerns_everybody(writers: Writers) -> None:
+    """Each of those who wait learns what is wrong, in an error of its own: none waits on."""
+    async with writers.log.store.writing() as connection:
+        await connection.execute(text("DELETE FROM chain_head"))
+    async with asyncio.timeout(60):
+        ends = await asyncio.gather(*map(writers.write, "ab"), return_exceptions=True)
+    assert [type(end) for end in ends] == [ChainBrokenError] * 2
+    assert [str(end) for end in ends] == [
+        "audit log broken at event 1: where the log ends is not recorded"
+    ] * 2
+    assert ends[0] is not ends[1]
 
 
 async def test_a_cancelled_writer_stops_nobody(writers: Writers) -> None:
