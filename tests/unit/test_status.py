@@ -126,7 +126,7 @@ def test_what_keeps_a_target_from_head_outlives_a_time_out_of_sight(
     error: LevelheadError, kept: dict[str, str]
 ) -> None:
     """While it cannot be reached that is told; then again why it is not at head."""
-    old = a_state(**kept)
+    old = replace(a_state(), **kept)  # type: ignore[arg-type]  # the fields are the cases' own
     lost = noticed(old, seen(None, error), KNOWN, PATIENCE)
     assert view(TARGET, lost, LINE, None).problem == str(error)
     assert noticed(lost, replace(seen(at("a")), major=None), KNOWN, PATIENCE) == old
