@@ -33,6 +33,11 @@ def known_providers() -> Mapping[str, str]:
     return {**found, **BUILT_IN}
 
 
+def is_known(name: str) -> bool:
+    """Tell whether there is a provider called *name*, ours or that of another package."""
+    return name in BUILT_IN or name in known_providers()
+
+
 def dialect_of(provider: str) -> str:
     """Return the SQL that targets of a provider take, as SQLAlchemy names it."""
     return DIALECTS.get(provider, provider)

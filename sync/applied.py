@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Heads
-from sync.history import Graph, ancestors, strangers
 from sync.model import Run, Verb
 from sync.plan.model import Step
 from sync.plan.processes import steps_of
@@ -53,12 +52,3 @@ async def follow_orphan(connection: AsyncConnection, run: Run, heads: Heads) -> 
     if said := await applied.begun(connection, run.id):
         course = Course(steps_of(said["steps"]), frozenset(said["after"]))
         await follow(connection, run, course, heads)
-
-
-async def follow_by_hand(
-    connection: AsyncConnection, target: str, heads: Heads, graph: Graph
-) -> None:
-    """Forget what somebody else has taken back: *target* was found at *heads*."""
-    if not strangers(graph, heads):
-        gone = await applied.of_target(connection, target) - ancestors(graph, heads)
-        await applied.forget(connection, target, gone)

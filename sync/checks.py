@@ -9,29 +9,30 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from providers.types import Policy, Target
-from sync.applied import follow_by_hand
+from providers.types import Heads, Policy, Target
 from sync.drifts import Drifts, note
 from sync.edits import Edits, with_edits
-from sync.engine import Engine
 from sync.events.chain import Draft
-from sync.history import Graph
+from sync.history import Graph, ancestors, strangers
+from sync.instruments import Instruments
 from sync.looks import Looks
 from sync.meter import Meter, used
 from sync.model import TargetStatus
 from sync.status import Knowledge, Observation, confirms, differences, noticed, view
-from sync.store import runs, targets
+from sync.store import applied, runs, targets
 from sync.store.targets import TargetState
 
 
 class Checks:
-    """The eyes of the engine. Looking never creates anything on a target."""
+    """The eyes of the service. Looking never creates anything on a target."""
 
-    def __init__(self, engine: Engine, edits: Edits, drifts: Drifts, *, width: int) -> None:
-        self._engine = engine
+    def __init__(
+        self, instruments: Instruments, edits: Edits, drifts: Drifts, *, width: int
+    ) -> None:
+        self._instruments = instruments
         self._edits = edits
         self._drifts = drifts
-        self._looks = Looks(engine, width=width)
+        self._looks = Looks(instruments, width=width)
 
     async def check(self, chosen: Sequence[Target]) -> tuple[TargetStatus, ...]:
         """Look at every chosen target now, record it, and return what was found."""
@@ -62,14 +63,14 @@ class Checks:
         for target in chosen:
             known, state = knowledge[target.history], states.get(target.name)
             if seen := looks.get(target.name):
-                state = noticed(state, seen, known, self._engine.patience)
+                state = noticed(state, seen, known, self._instruments.patience)
             found.append(view(target, state, known.graph, last.get(target.name)))
         known_schemas = await self._drifts.noticed(await self._drifts.known(), schemas)
         return await self._with_edits(await self._drifts.shown(found, known_schemas))
 
     async def moving(self) -> frozenset[str]:
         """Return the names of the targets with a run under way."""
-        async with self._engine.store.reading() as connection:
+        async with self._instruments.store.reading() as connection:
             return await under_way(connection)
 
     async def look(self, chosen: Iterable[Target], meter: Meter) -> list[Observation]:
@@ -86,7 +87,7 @@ class Checks:
         return dict(
             zip(
                 names,
-                await asyncio.gather(*map(self._engine.histories.knowledge, names)),
+                await asyncio.gather(*map(self._instruments.histories.knowledge, names)),
                 strict=True,
             )
         )
@@ -108,12 +109,12 @@ class Checks:
 
     async def states(self) -> Mapping[str, TargetState]:
         """Return what is known of every target, by name."""
-        async with self._engine.store.reading() as connection:
+        async with self._instruments.store.reading() as connection:
             return {state.target: state for state in await targets.all(connection)}
 
     async def _records(self) -> tuple[Mapping[str, TargetState], Mapping[str, str]]:
         """Return target name -> state, and target name -> id of its newest run."""
-        async with self._engine.store.reading() as connection:
+        async with self._instruments.store.reading() as connection:
             states = {state.target: state for state in await targets.all(connection)}
             return states, await runs.last_runs(connection)
 
@@ -128,7 +129,7 @@ class Checks:
 
         Return what is *news* then.
         """
-        async with self._engine.log.writing() as batch:
+        async with self._instruments.log.writing() as batch:
             moving = await under_way(batch.connection)
             await touch(batch.connection, [one for one in same if one.target.name not in moving])
             told = [one for one in news if one.target.name not in moving]
@@ -140,7 +141,7 @@ class Checks:
                 old = known.get(one.target.name)
                 if old is None or is_newer(one, old):
                     history = knowledge[one.target.history]
-                    new = noticed(old, one, history, self._engine.patience)
+                    new = noticed(old, one, history, self._instruments.patience)
                     changed[new.target] = new
                     drafts += differences(old, new, one.target)
                     await self._follow(batch.connection, old, new, history.graph)
@@ -187,6 +188,15 @@ async def touch(connection: AsyncConnection, same: Iterable[Observation]) -> Non
     for at, names in moments.items():
         if len(names) > 1:  # one survey saw them all
             await targets.touch(connection, names, at)
+
+
+async def follow_by_hand(
+    connection: AsyncConnection, target: str, heads: Heads, graph: Graph
+) -> None:
+    """Forget what somebody else has taken back: *target* was found at *heads*."""
+    if not strangers(graph, heads):
+        gone = await applied.of_target(connection, target) - ancestors(graph, heads)
+        await applied.forget(connection, target, gone)
 
 
 async def under_way(connection: AsyncConnection) -> frozenset[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from contextlib import aclosing, asynccontextmanager
 from uuid import uuid4
 
 from sync.canary import Canaries
@@ -14,15 +13,15 @@ from sync.engine import Engine
 from sync.events.log import EventLog
 from sync.gate import Gate
 from sync.histories import Histories, RecordedHistories
+from sync.instruments import new_id, now
 from sync.lease import Leases
 from sync.lints import Lints, RecordedLints
+from sync.lookout import patience_of, providers_for
 from sync.plan.compiler import Compiler
-from sync.plan.processes import Runners
+from sync.plan.processes import Runners, runners_for
 from sync.plans import Plans, RecordedPlans
-from sync.pool import Providers
 from sync.settings import Settings
 from sync.sights import Sights
-from sync.status import Patience
 from sync.store.engine import Store
 from sync.trials import Trials
 
@@ -36,7 +35,7 @@ async def acting(settings: Settings, store: Store) -> AsyncIterator[Engine]:
     log = EventLog(store, clock=now, new_id=new_id)
     runners = runners_for(settings)
     histories = RecordedHistories(
-        settings.histories, runners=runners, store=store, log=log, clock=now
+        settings.histories, ask=runners.graph, store=store, log=log, clock=now
     )
     lints = RecordedLints(histories, store)
 
@@ -52,7 +51,7 @@ async def reading(settings: Settings, store: Store) -> AsyncIterator[Engine]:
     """Put the parts together around a control database that is only read."""
     log = EventLog(store, clock=now, new_id=new_id)
     runners = runners_for(settings)
-    histories = Histories(settings.histories, runners=runners, store=store)
+    histories = Histories(settings.histories, ask=runners.graph, store=store)
     lints = Lints(histories, store)
 
     def plans(compiler: Compiler) -> Plans:
@@ -73,10 +72,9 @@ async def engine_of(
     plans: Callable[[Compiler], Plans],
 ) -> AsyncIterator[Engine]:
     """Put the parts together, and close the providers after the block."""
-    schedule, lease = settings.schedule, settings.control.lease
-    providers = Providers(warm=schedule.warm, warm_for=schedule.warm_for)
+    lease = settings.control.lease
     leases = Leases(log.store, holder=holder_name(), ttl=lease)
-    try:
+    async with aclosing(providers_for(settings)) as providers:
         yield Engine(
             store=log.store,
             log=log,
@@ -89,28 +87,11 @@ async def engine_of(
             gate=Gate(log.store, four_eyes=settings.approval.four_eyes),
             sights=Sights(log.store),
             canaries=Canaries(log, leases, Trials(runners, providers), clock=now),
-            patience=Patience(schedule.retry_min, schedule.retry_max),
+            patience=patience_of(settings),
             heartbeat=lease / BEATS,
-            drift_every=schedule.drift_every,
+            drift_every=settings.schedule.drift_every,
             clock=now,
         )
-    finally:
-        await providers.aclose()
-
-
-def runners_for(settings: Settings) -> Runners:
-    """Return the door to the histories, with what must never come out of it."""
-    return Runners(timeout=settings.schedule.script_timeout, secrets=settings.secrets())
-
-
-def now() -> datetime:
-    """Return the time, aware and in UTC."""
-    return datetime.now(UTC)
-
-
-def new_id() -> str:
-    """Return an id that was never given before."""
-    return uuid4().hex
 
 
 def holder_name() -> str:

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from providers.errors import LevelheadError
 from providers.types import Heads, Target
 from sync.drift import difference, lines
-from sync.engine import Engine
 from sync.events.chain import Draft
 from sync.fingerprints import (
     LINES,
@@ -24,6 +23,7 @@ from sync.fingerprints import (
     shortened,
     with_drift,
 )
+from sync.instruments import Instruments
 from sync.minority import Minority, minorities
 from sync.model import TargetStatus
 from sync.sights import problem_of
@@ -35,21 +35,25 @@ from sync.visit import Visit
 AT_HAND = 256
 
 
-async def look_after_run(engine: Engine, visit: Visit, heads: Heads) -> Sight | None:
+async def look_after_run(instruments: Instruments, visit: Visit, heads: Heads) -> Sight | None:
     """Do as `look_under_lock`, unless the settings say that nobody looks at schemas."""
-    return None if engine.drift_every is None else await look_under_lock(engine, visit, heads)
+    return (
+        None
+        if instruments.drift_every is None
+        else await look_under_lock(instruments, visit, heads)
+    )
 
 
-async def look_under_lock(engine: Engine, visit: Visit, heads: Heads) -> Sight | None:
+async def look_under_lock(instruments: Instruments, visit: Visit, heads: Heads) -> Sight | None:
     """Look at a schema at *heads*, under the lock that *visit* holds or takes again.
 
     Whatever fails is told in what is returned, the end of the session included.
     """
     try:
         session = await visit.session()
-        seen = await engine.sights.look(session, heads, at=engine.clock())
+        seen = await instruments.sights.look(session, heads, at=instruments.clock())
     except LevelheadError as error:
-        seen = Sight(at=engine.clock(), heads=heads, problem=problem_of(error))
+        seen = Sight(at=instruments.clock(), heads=heads, problem=problem_of(error))
     if seen and seen.problem:
         with suppress(LevelheadError):  # a session that died here has done its work before
             await visit.leave()
@@ -108,14 +112,14 @@ def _digests(known: Fingerprints) -> set[str]:
 class Drifts:
     """Tells of targets whose schema is not what was recorded, or not that of the others."""
 
-    def __init__(self, engine: Engine, targets: Mapping[str, Target]) -> None:
-        self._engine = engine
+    def __init__(self, instruments: Instruments, targets: Mapping[str, Target]) -> None:
+        self._instruments = instruments
         self._targets = targets
         self._differences: dict[tuple[str, str], tuple[str, ...]] = {}  #: the last ones
 
     async def known(self) -> Mapping[str, Fingerprints]:
         """Return what is known about the schema of every target, by name."""
-        async with self._engine.store.reading() as connection:
+        async with self._instruments.store.reading() as connection:
             return await fingerprints.all(connection)
 
     async def noticed(
@@ -123,7 +127,7 @@ class Drifts:
     ) -> Mapping[str, Fingerprints]:
         """Return what would be known after these looks; nothing is written down."""
         new = dict(known)
-        async with self._engine.store.reading() as connection:
+        async with self._instruments.store.reading() as connection:
             for target, sight in seen:
                 old = known.get(target.name) or Fingerprints(target=target.name)
                 new[target.name] = await compared(connection, noticed(old, sight), sight)
@@ -161,7 +165,7 @@ class Drifts:
     async def _difference(self, usual: str, found: str) -> tuple[str, ...]:
         """Return how two schemas differ; both are named by their content, so it never changes."""
         if (usual, found) not in self._differences:
-            async with self._engine.store.reading() as connection:
+            async with self._instruments.store.reading() as connection:
                 one = await snapshots.find(connection, usual)
                 other = await snapshots.find(connection, found)
             if one is None or other is None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Target
-from sync.engine import Engine
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.history import Graph
+from sync.instruments import Instruments
 from sync.model import TargetStatus
 from sync.store import applied
 from sync.store.histories import known_files
@@ -42,8 +42,8 @@ class Edit:
 class Edits:
     """Compares what was applied with what is on disk."""
 
-    def __init__(self, engine: Engine, targets: Mapping[str, Target]) -> None:
-        self._engine = engine
+    def __init__(self, instruments: Instruments, targets: Mapping[str, Target]) -> None:
+        self._instruments = instruments
         self._targets = targets
 
     async def of(self, histories: Iterable[str]) -> tuple[Edit, ...]:
@@ -51,7 +51,7 @@ class Edits:
         found: list[Edit] = []
         for history in sorted(set(histories)):
             if graph := await self._graph(history):
-                async with self._engine.store.reading() as connection:
+                async with self._instruments.store.reading() as connection:
                     found += await self._of(connection, graph)
         return tuple(found)
 
@@ -62,7 +62,7 @@ class Edits:
                 await self._tell(graph)
 
     async def _graph(self, history: str) -> Graph | None:
-        return (await self._engine.histories.knowledge(history)).graph
+        return (await self._instruments.histories.knowledge(history)).graph
 
     async def _of(self, connection: AsyncConnection, graph: Graph) -> Sequence[Edit]:
         seen = await known_files(connection, graph.history)
@@ -77,13 +77,13 @@ class Edits:
         return tuple(t.name for t in targets if t and t.history == graph.history)
 
     async def _has_news(self, graph: Graph) -> bool:
-        async with self._engine.store.reading() as connection:
+        async with self._instruments.store.reading() as connection:
             found = await self._of(connection, graph)
             told = await applied.told(connection, graph.history)
         return {change(edit) for edit in found} != told
 
     async def _tell(self, graph: Graph) -> None:
-        async with self._engine.log.writing() as batch:
+        async with self._instruments.log.writing() as batch:
             found = await self._of(batch.connection, graph)
             told = await applied.told(batch.connection, graph.history)
             for gone in told - {change(edit) for edit in found}:

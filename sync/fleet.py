@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 
 from providers.errors import ConfigError, UnknownTargetError
 from providers.types import Policy, Target
-from sync.engine import Engine
 from sync.events.chain import Draft
 from sync.expansion import (
     Answer,
@@ -25,6 +24,7 @@ from sync.expansion import (
     noticed,
     tenants_of,
 )
+from sync.instruments import Instruments
 from sync.meter import Meter, MeteredProviders, used
 from sync.model import Order, Selection, TenantsStatus, Verb
 from sync.pool import Providers, kind_of
@@ -41,13 +41,13 @@ class Fleet(Mapping[str, Target]):
 
     def __init__(
         self,
-        engine: Engine,
+        instruments: Instruments,
         configured: Mapping[str, Target],
         patterns: Mapping[str, Tenants],
         *,
         width: int,
     ) -> None:
-        self._engine = engine
+        self._instruments = instruments
         self._configured = configured
         self._patterns = patterns
         self._now = Expansion(configured, {}, {})
@@ -108,7 +108,7 @@ class Fleet(Mapping[str, Target]):
         """Know the tenants of the last answers, where nothing is known yet."""
         if not self._is_known:
             async with self._turn:
-                async with self._engine.store.reading() as connection:
+                async with self._instruments.store.reading() as connection:
                     known = await store.all(connection)
                 await self._take(known, ())
 
@@ -122,7 +122,7 @@ class Fleet(Mapping[str, Target]):
         if chosen := self._to_ask(selection):
             async with self._turn:
                 answers = await self._answers(chosen, Meter())
-                async with self._engine.store.reading() as connection:
+                async with self._instruments.store.reading() as connection:
                     known = await store.all(connection)
                 await self._take(known, answers)
         return self.select(selection)
@@ -140,7 +140,7 @@ class Fleet(Mapping[str, Target]):
     async def refresh_due(self) -> None:
         """Ask and record for the patterns that the clock may ask now."""
         await self.recall()
-        now = self._engine.clock()
+        now = self._instruments.clock()
         asked = self._to_ask(Selection())
         await self._refresh([each for each in asked if await self._is_due(each, now)])
 
@@ -150,7 +150,7 @@ class Fleet(Mapping[str, Target]):
         async with self._turn:
             meter = Meter()
             answers = await self._answers(chosen, meter)
-            async with self._engine.log.writing() as batch:
+            async with self._instruments.log.writing() as batch:
                 known = await store.all_to_change(batch.connection, sorted(self._patterns))
                 states = await self._take(known, answers)
                 drafts: list[Draft] = []
@@ -194,17 +194,17 @@ class Fleet(Mapping[str, Target]):
         if pattern.model.check_every is not None:
             return pattern.model.check_every
         with suppress(ConfigError):  # the answer says what is missing
-            return (await self._engine.providers.of(pattern.model)).rest
+            return (await self._instruments.providers.of(pattern.model)).rest
         return timedelta(0)
 
     async def _answers(self, chosen: Iterable[Tenants], meter: Meter) -> Sequence[Answer]:
         """Ask; *meter* counts what that costs."""
-        providers = MeteredProviders(self._engine.providers, meter)
+        providers = MeteredProviders(self._instruments.providers, meter)
         return await asyncio.gather(*(self._answer(pattern, providers) for pattern in chosen))
 
     async def _answer(self, pattern: Tenants, providers: Providers) -> Answer:
         async with self._width:
-            return await ask(pattern, providers, self._engine.clock())
+            return await ask(pattern, providers, self._instruments.clock())
 
     async def _take(
         self, known: Mapping[str, TenantsState], answers: Sequence[Answer]
@@ -220,7 +220,7 @@ class Fleet(Mapping[str, Target]):
         states = dict(known)
         for answer in answers:
             name, question = answer.pattern.name, question_of(answer.pattern)
-            patience = self._engine.patience
+            patience = self._instruments.patience
             states[name] = noticed(known.get(name), answer, question, self._now, patience)
         self._states, self._is_known = states, True
         return states
@@ -238,7 +238,7 @@ class Fleet(Mapping[str, Target]):
     async def _makings(self, pattern: Tenants, names: Sequence[str]) -> tuple[Tenant, ...]:
         """Make targets of *names*; none where the provider is missing, which the answer says."""
         try:
-            return tenants_of(pattern, names, await mover(pattern, self._engine.providers))
+            return tenants_of(pattern, names, await mover(pattern, self._instruments.providers))
         except ConfigError:
             return ()
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 from sync.errors import PlanError
 from sync.events.chain import Draft
@@ -12,12 +13,14 @@ from sync.events.kinds import Kind
 from sync.events.log import EventLog
 from sync.history import Graph
 from sync.plan.findings import Level
-from sync.plan.processes import Runners
 from sync.scripts import digest_of
 from sync.settings import History
 from sync.status import Knowledge
 from sync.store.engine import Store
 from sync.store.histories import known_revisions, load_graph, save_graph
+
+#: Loads the scripts of a history, given where they were the last time; raises PlanError.
+Ask: TypeAlias = Callable[[History, Sequence[str]], Awaitable[Graph]]
 
 
 class Histories:
@@ -26,9 +29,9 @@ class Histories:
     This one only reads; `RecordedHistories` also writes down what changed.
     """
 
-    def __init__(self, histories: Mapping[str, History], *, runners: Runners, store: Store) -> None:
+    def __init__(self, histories: Mapping[str, History], *, ask: Ask, store: Store) -> None:
         self._histories = histories
-        self._runners = runners
+        self._ask = ask
         self._store = store
         self._graphs: dict[str, Graph] = {}
         self._locks = {name: asyncio.Lock() for name in histories}
@@ -74,7 +77,7 @@ class Histories:
 
     async def _loaded(self, name: str, last: Graph | None) -> Graph:
         """Ask a runner for the graph; *last* is what was seen before."""
-        return await self._runners.graph(self._histories[name], last.locations if last else ())
+        return await self._ask(self._histories[name], last.locations if last else ())
 
 
 class RecordedHistories(Histories):
@@ -84,12 +87,12 @@ class RecordedHistories(Histories):
         self,
         histories: Mapping[str, History],
         *,
-        runners: Runners,
+        ask: Ask,
         store: Store,
         log: EventLog,
         clock: Callable[[], datetime],
     ) -> None:
-        super().__init__(histories, runners=runners, store=store)
+        super().__init__(histories, ask=ask, store=store)
         self._log = log
         self._clock = clock
         self._failures: dict[str, str] = {}

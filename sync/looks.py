@@ -21,8 +21,8 @@ from providers.errors import (
     UnknownDialectError,
 )
 from providers.types import Survey, Target
-from sync.engine import Engine
 from sync.fingerprints import is_due, is_overdue
+from sync.instruments import Instruments
 from sync.meter import Meter, MeteredProviders
 from sync.pool import kind_of
 from sync.status import Observation
@@ -40,8 +40,8 @@ class Group:
 class Looks:
     """Looks at up to *width* databases at a time."""
 
-    def __init__(self, engine: Engine, *, width: int) -> None:
-        self._engine = engine
+    def __init__(self, instruments: Instruments, *, width: int) -> None:
+        self._instruments = instruments
         self._width = asyncio.Semaphore(width)
 
     async def at(
@@ -70,7 +70,7 @@ class Looks:
         found: dict[str, Surveying] = {}
         for name, target in {kind_of(target): target for target in targets}.items():
             with suppress(UnknownDialectError):  # to open a target says what is missing
-                provider = await self._engine.providers.of(target)
+                provider = await self._instruments.providers.of(target)
                 if isinstance(provider, Surveying):
                     found[name] = provider
         return found
@@ -78,7 +78,7 @@ class Looks:
     async def _survey(
         self, group: Group, known: Mapping[str, Fingerprints], meter: Meter
     ) -> Sequence[Observation]:
-        at = self._engine.clock()
+        at = self._instruments.clock()
         try:
             async with self._width:
                 with meter.counting(group.provider):
@@ -96,11 +96,13 @@ class Looks:
         return [*told, *await self._look_closer(group, told, known, meter)]
 
     def _is_overdue(self, target: Target, known: Mapping[str, Fingerprints]) -> bool:
-        every = self._engine.drift_every
-        return every is not None and is_overdue(_of(target, known), self._engine.clock(), every)
+        every = self._instruments.drift_every
+        return every is not None and is_overdue(
+            _of(target, known), self._instruments.clock(), every
+        )
 
     def _wants_more(self, seen: Observation, known: Mapping[str, Fingerprints]) -> bool:
-        every = self._engine.drift_every
+        every = self._instruments.drift_every
         if every is None or seen.heads is None:
             return False
         return is_due(_of(seen.target, known), seen.heads, seen.at, every)
@@ -125,9 +127,11 @@ class Looks:
     async def _visit(
         self, target: Target, known: Mapping[str, Fingerprints], meter: Meter
     ) -> Sequence[Observation]:
-        engine = replace(self._engine, providers=MeteredProviders(self._engine.providers, meter))
+        instruments = replace(
+            self._instruments, providers=MeteredProviders(self._instruments.providers, meter)
+        )
         async with self._width:
-            return (await look_at(engine, target, _of(target, known)),)
+            return (await look_at(instruments, target, _of(target, known)),)
 
 
 def grouped(targets: Iterable[Target], surveyors: Mapping[str, Surveying]) -> Sequence[Group]:
@@ -155,19 +159,21 @@ def failed(target: Target, at: datetime, error: ConnectError | AccessDeniedError
     return Observation(target=target, at=at, error=own)
 
 
-async def look_at(engine: Engine, target: Target, known: Fingerprints | None = None) -> Observation:
+async def look_at(
+    instruments: Instruments, target: Target, known: Fingerprints | None = None
+) -> Observation:
     """Look at one target on a session of its own.
 
     At its schema too where that is due after what is *known*; None leaves it alone.
     """
-    at = engine.clock()
+    at = instruments.clock()
     try:
-        async with engine.providers.open(target) as session:
+        async with instruments.providers.open(target) as session:
             heads, major = await session.heads(), await session.server_major()
             seen = Observation(target=target, at=at, heads=heads, major=major)
-            if known is None or not is_due(known, heads, at, engine.drift_every):
+            if known is None or not is_due(known, heads, at, instruments.drift_every):
                 return seen
-            return replace(seen, schema=await engine.sights.look(session, heads, at=at))
+            return replace(seen, schema=await instruments.sights.look(session, heads, at=at))
     except LevelheadError as error:
         return Observation(target=target, at=at, error=error)
 

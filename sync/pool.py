@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from providers.base import Provider, Session, Warming
 from providers.errors import UnknownDialectError
-from providers.registry import known_providers, load_provider
+from providers.registry import BUILT_IN, known_providers, load_provider
 from providers.types import Target
 
 
 def kind_of(target: Target) -> str:
     """Return the name of the provider that opens *target*."""
     return target.provider or target.dialect
+
+
+def _likely(name: str) -> Mapping[str, str]:
+    """Return where the provider *name* is; of strangers all installed packages are asked."""
+    return BUILT_IN if name in BUILT_IN else known_providers()
 
 
 class Providers:
@@ -27,7 +32,6 @@ class Providers:
     def __init__(self, *, warm: int = 0, warm_for: timedelta = timedelta(0)) -> None:
         self._warm = warm
         self._warm_for = warm_for
-        self._known = known_providers()
         self._loaded: dict[str, Provider] = {}
         self._loading = asyncio.Lock()
 
@@ -60,7 +64,7 @@ class Providers:
     async def _load(self, name: str) -> None:
         if name not in self._loaded:  # nobody else did while we waited
             # A driver can take half a second to import, and the event loop has other work.
-            provider = await asyncio.to_thread(load_provider, name, self._known)
+            provider = await asyncio.to_thread(load_provider, name, _likely(name))
             if isinstance(provider, Warming):
                 provider.keep_warm(self._warm, self._warm_for)
             self._loaded[name] = provider

@@ -2,60 +2,36 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
-from dataclasses import replace
-from datetime import timedelta
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from providers.types import Target
 from sync.approval import Approvals
 from sync.by_hand import release_by_hand, settle_by_hand
-from sync.checks import Checks
-from sync.composition import acting, now, reading
-from sync.drifts import Drifts
-from sync.edits import Edit, Edits
+from sync.composition import acting, reading
 from sync.engine import Engine
 from sync.events.chain import Draft, Event
 from sync.events.kinds import Kind
-from sync.fleet import Fleet
-from sync.history import Graph
-from sync.model import (
-    EventQuery,
-    Order,
-    Role,
-    Rollout,
-    Run,
-    RunQuery,
-    Selection,
-    TargetStatus,
-    Token,
-    Verdict,
-)
+from sync.instruments import now
+from sync.lookout import Lookout, alone
+from sync.model import Order, Role, Rollout, Selection, TargetStatus, Verdict
 from sync.preview import Previews
 from sync.private import write_private
 from sync.rollout import Rollouts, refusal
 from sync.run import Runs
 from sync.settings import Settings
-from sync.store import rollouts, runs, statements, tokens
+from sync.store import tokens
 from sync.store.backends import control_file
 from sync.store.engine import Store
-from sync.store.filelock import Holder, hold
 from sync.sweep import Sweep
 
 
-class Runtime:
+class Runtime(Lookout):
     """One service, or one command that acts like a service for a moment."""
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
-        self.settings = settings
+        super().__init__(settings, engine)
         self._engine = engine
-        width = settings.schedule.concurrency
-        self.fleet = Fleet(engine, settings.targets, settings.tenants, width=width)
-        self._edits = Edits(engine, self.fleet)
-        self._drifts = Drifts(engine, self.fleet)
-        self._checks = Checks(engine, self._edits, self._drifts, width=width)
         self._runs = Runs(engine, width=settings.schedule.runs)
         self._rollouts = Rollouts(engine, self._runs)
         self.previews = Previews(engine, self.fleet)
@@ -81,11 +57,9 @@ class Runtime:
             ControlDatabaseError: It cannot be reached, read or written.
         """
         control = settings.control.url.get_secret_value()
-        file = control_file(control)
-        alone = hold(file, Holder(os.getpid(), url)) if file else nullcontext()
-        with alone:
+        with alone(control, url):
             async with Store.open(control, clock=now) as store, acting(settings, store) as engine:
-                if file:
+                if control_file(control):
                     await engine.leases.abandon_all()
                 runtime = cls(settings, engine)
                 try:
@@ -108,41 +82,6 @@ class Runtime:
     async def sweep(self) -> Rollout | None:
         """Sweep once; see `Sweep.once`."""
         return await self._sweep.once()
-
-    async def statuses(self, selection: Selection) -> tuple[TargetStatus, ...]:
-        """Return the selected targets as they were at their last check."""
-        await self.fleet.recall()
-        return await self._checks.recorded(self.fleet.select(selection))
-
-    async def target(self, name: str) -> Target:
-        """Return one target; where nobody knows it yet, ask who the tenants are.
-
-        Raises:
-            UnknownTargetError: There is none of this name.
-        """
-        await self.fleet.recall()
-        if name not in self.fleet:
-            await self.fleet.ask(Selection((name,)))
-        return self.fleet.one(name)
-
-    async def check(self, selection: Selection) -> tuple[TargetStatus, ...]:
-        """Look at the selected targets now, and record what was found."""
-        chosen = await self.fleet.refresh(selection)
-        await self._edits.note(target.history for target in chosen)
-        return await self._checks.check(chosen)
-
-    async def look(self, selection: Selection) -> tuple[TargetStatus, ...]:
-        """Look at the selected targets now, without recording anything."""
-        return await self._checks.glance(await self.fleet.ask(selection))
-
-    async def inspect(self, selection: Selection) -> tuple[TargetStatus, ...]:
-        """Do as `look`, and at each schema too, however short ago somebody did."""
-        engine = self._engine
-        if engine.drift_every is not None:
-            engine = replace(engine, drift_every=timedelta(0))
-        width = self.settings.schedule.concurrency
-        checks = Checks(engine, self._edits, self._drifts, width=width)
-        return await checks.glance(await self.fleet.ask(selection))
 
     async def request(self, order: Order, selection: Selection, *, actor: str) -> Rollout:
         """Start carrying out *order* on the selected targets, and return without waiting.
@@ -179,67 +118,6 @@ class Runtime:
         """Put on record what a person has found out about an act in doubt; see `settle_by_hand`."""
         return await settle_by_hand(self._engine, ticket, verdict, actor=actor)
 
-    async def run(self, run_id: str) -> Run | None:
-        """Return a run; None where there is none of this id."""
-        async with self._engine.store.reading() as connection:
-            return await runs.find(connection, run_id)
-
-    async def runs(self, query: RunQuery) -> tuple[Run, ...]:
-        """Return the runs that match, newest first."""
-        async with self._engine.store.reading() as connection:
-            return await runs.page(connection, query)
-
-    async def rollout(self, rollout_id: str) -> Rollout | None:
-        """Return a rollout; None where there is none of this id."""
-        async with self._engine.store.reading() as connection:
-            return await rollouts.find(connection, rollout_id)
-
-    async def events(self, query: EventQuery) -> tuple[Event, ...]:
-        """Return the events that match, oldest first."""
-        return await self._engine.log.page(query)
-
-    async def newest_events(self, query: EventQuery) -> tuple[Event, ...]:
-        """Return the last events that match, oldest first."""
-        return await self._engine.log.newest(query)
-
-    async def verify(self) -> int:
-        """Verify the chain of the whole audit log, and return its length.
-
-        Raises:
-            ChainBrokenError: An event is missing or was altered.
-        """
-        return await self._engine.log.verify()
-
-    async def statement(self, digest: str) -> str | None:
-        """Return the SQL text of a statement; None where none was sent with this digest."""
-        async with self._engine.store.reading() as connection:
-            return await statements.find(connection, digest)
-
-    async def graph(self, history: str) -> Graph:
-        """Return the revisions of a history as they are on disk now.
-
-        Raises:
-            PlanError: The history cannot be loaded.
-        """
-        return await self._engine.histories.graph(history)
-
-    async def edits(self) -> tuple[Edit, ...]:
-        """Return the applied revisions whose file is another one now."""
-        await self.fleet.recall()
-        return await self._edits.of(self.settings.histories)
-
-    async def ready(self) -> tuple[str, ...]:
-        """Return why the service is not ready; empty where it is."""
-        problems = [
-            await self._engine.histories.knowledge(name) for name in self.settings.histories
-        ]
-        return tuple(found.problem for found in problems if found.problem)
-
-    async def authenticate(self, key: str) -> Token | None:
-        """Return the token whose key this is; None where it is unknown or revoked."""
-        async with self._engine.store.reading() as connection:
-            return await tokens.find(connection, key)
-
     async def create_token(self, name: str, role: Role, *, actor: str) -> str:
         """Create a token and return its key, which cannot be shown again.
 
@@ -250,11 +128,6 @@ class Runtime:
             key = await tokens.create(batch.connection, name, role, now=now())
             await batch.append(token_created(name, role, actor))
         return key
-
-    async def tokens(self) -> tuple[Token, ...]:
-        """Return every token, revoked ones too, by name."""
-        async with self._engine.store.reading() as connection:
-            return await tokens.list(connection)
 
     async def revoke_token(self, name: str, *, actor: str) -> None:
         """Make a token useless.

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
 
 from providers.base import Provider, Session
 from providers.errors import ConnectionLostError
 from providers.postgres.address import on_database
 from providers.postgres.connecting import close, connect_to_act
-from providers.postgres.session import PostgresSession
-from providers.postgres.shadow import Shadows
 from providers.postgres.survey import Reader
 from providers.postgres.warm import Warm
 from providers.types import Survey, Target
+
+if TYPE_CHECKING:
+    from providers.postgres.shadow import Shadows
 
 
 class PostgresProvider(Provider):
@@ -26,8 +28,17 @@ class PostgresProvider(Provider):
     fingerprints: ClassVar[bool] = True
 
     def __init__(self) -> None:
-        self._shadows = Shadows()
         self._warm = Warm()
+        self._resources = AsyncExitStack()
+
+    @cached_property
+    def _shadows(self) -> Shadows:
+        # Late: whoever only looks at databases needs neither this nor a server's binaries.
+        from providers.postgres.shadow import Shadows  # noqa: PLC0415 - see above
+
+        shadows = Shadows()
+        self._resources.push_async_callback(shadows.aclose)
+        return shadows
 
     @asynccontextmanager
     async def open(self, target: Target) -> AsyncIterator[Session]:
@@ -35,6 +46,9 @@ class PostgresProvider(Provider):
 
         A transaction-mode pooler is refused with `AccessDeniedError`.
         """
+        # Late: a survey needs no session.
+        from providers.postgres.session import PostgresSession  # noqa: PLC0415 - see above
+
         connection = await connect_to_act(target)
         try:
             yield PostgresSession(connection, target)
@@ -85,4 +99,4 @@ class PostgresProvider(Provider):
     async def aclose(self) -> None:
         """Close what is open, and stop the throwaway servers; see `Provider.aclose`."""
         await self._warm.aclose()
-        await self._shadows.aclose()
+        await self._resources.aclose()

@@ -11,8 +11,8 @@ from sync.cli.screen import Screen
 from sync.cli.views import events_table
 from sync.cli.words import count
 from sync.events.chain import Event
+from sync.lookout import Lookout, lookout_beside
 from sync.model import EventQuery
-from sync.runtime import Runtime
 from sync.settings import Settings
 
 #: How often `--follow` looks for more.
@@ -22,20 +22,20 @@ PAGE = 1000
 
 async def show_events(settings: Settings, query: EventQuery, screen: Screen) -> int:
     """Show the newest events that match, as many as *query* has room for."""
-    async with Runtime.open_reading(settings) as runtime:
-        events = await runtime.newest_events(query)
+    async with lookout_beside(settings) as watch:
+        events = await watch.newest_events(query)
     screen.show(events_table(events), events)
     return 0
 
 
 async def follow_events(settings: Settings, query: EventQuery, screen: Screen) -> int:
     """Show the newest events that match, and then each that is added, until interrupted."""
-    async with Runtime.open_reading(settings) as runtime:
-        events = await runtime.newest_events(query)
+    async with lookout_beside(settings) as watch:
+        events = await watch.newest_events(query)
         screen.add(events_table(events), events)
         seen = events[-1].sequence if events else 0
         while not _over(query, datetime.now(UTC)):
-            async for page in pages(runtime, replace(query, after=seen)):
+            async for page in pages(watch, replace(query, after=seen)):
                 screen.add(events_table(page), page)
                 seen = page[-1].sequence
             await asyncio.sleep(PACE.total_seconds())
@@ -44,15 +44,15 @@ async def follow_events(settings: Settings, query: EventQuery, screen: Screen) -
 
 async def verify_events(settings: Settings, screen: Screen) -> int:
     """Verify the chain; a broken one is ChainBrokenError."""
-    async with Runtime.open_reading(settings) as runtime:
-        events = await runtime.verify()
+    async with lookout_beside(settings) as watch:
+        events = await watch.verify()
     screen.tell(f"{count(events, 'event')}, chain whole", {"events": events, "verified": True})
     return 0
 
 
-async def pages(runtime: Runtime, query: EventQuery) -> AsyncIterator[tuple[Event, ...]]:
+async def pages(watch: Lookout, query: EventQuery) -> AsyncIterator[tuple[Event, ...]]:
     """Yield all events that match, in pages that are never empty."""
-    while page := await runtime.events(replace(query, limit=PAGE)):
+    while page := await watch.events(replace(query, limit=PAGE)):
         yield page
         query = replace(query, after=page[-1].sequence)
 

@@ -11,10 +11,7 @@ from sync.model import Order, PlanRecord, Role, Rollout, Selection, TargetStatus
 from sync.runtime import Runtime
 from sync.settings import Settings
 from sync.store.backends import control_file
-from sync.store.filelock import Holder, holder
-
-#: Where others find this process while it holds the control database: it serves nobody.
-NOWHERE = ""
+from sync.store.filelock import NOWHERE, Holder, holder
 
 
 class Door(Protocol):

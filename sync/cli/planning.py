@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from providers.errors import ConfigError
 from sync.approval import PlanDetails
-from sync.cli.door import NOWHERE, open_door
+from sync.cli.door import open_door
 from sync.cli.failures import complain
 from sync.cli.plan_text import details_text, plans_table, previews_text
 from sync.cli.screen import Screen
@@ -21,6 +21,7 @@ from sync.plan.model import Preview
 from sync.plan.script import sql_text
 from sync.runtime import Runtime
 from sync.settings import Settings
+from sync.store.filelock import NOWHERE
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sync.cli.door import NOWHERE
 from sync.cli.failures import complain
 from sync.cli.patterns import complaints, empty
 from sync.cli.screen import Screen
 from sync.cli.views import at_head, runs_table, statuses_table
 from sync.errors import AuditError
+from sync.lookout import lookout, lookout_beside
 from sync.model import RunQuery, Selection, TargetStatus, TenantsStatus
-from sync.runtime import Runtime
 from sync.settings import Settings
 
 
@@ -38,18 +37,18 @@ async def show_statuses(settings: Settings, selection: Selection, screen: Screen
 async def seen_now(settings: Settings, selection: Selection) -> Sighting:
     """Look at targets; put on record what was found where the control database is ours."""
     try:
-        async with Runtime.open(settings, url=NOWHERE) as runtime:
-            found = await runtime.check(selection)
-            return Sighting(found, runtime.fleet.statuses(selection))
+        async with lookout(settings) as watch:
+            found = await watch.check(selection)
+            return Sighting(found, watch.fleet.statuses(selection))
     except AuditError:  # a service holds it, or it may not be written
-        async with Runtime.open_reading(settings) as runtime:
-            found = await runtime.look(selection)
-            return Sighting(found, runtime.fleet.statuses(selection))
+        async with lookout_beside(settings) as watch:
+            found = await watch.look(selection)
+            return Sighting(found, watch.fleet.statuses(selection))
 
 
 async def show_runs(settings: Settings, query: RunQuery, now: datetime, screen: Screen) -> int:
     """Show a page of runs, newest first."""
-    async with Runtime.open_reading(settings) as runtime:
-        runs = await runtime.runs(query)
+    async with lookout_beside(settings) as watch:
+        runs = await watch.runs(query)
     screen.show(runs_table(runs, now), runs)
     return 0

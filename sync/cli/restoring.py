@@ -9,9 +9,9 @@ from providers.errors import ConfigError
 from sync.cli.screen import Screen
 from sync.events.chain import Event
 from sync.events.kinds import Kind
+from sync.lookout import Lookout, lookout_beside
 from sync.model import EventQuery, Run
 from sync.restore import RestorePlan, restore_plan
-from sync.runtime import Runtime
 from sync.settings import Settings
 
 #: Events are read so many at a time.
@@ -37,39 +37,39 @@ async def show_restore_plan(settings: Settings, run_id: str, screen: Screen) -> 
     Raises:
         ConfigError: There is no such run, or it has recorded no versions.
     """
-    async with Runtime.open_reading(settings) as runtime:
-        run = await runtime.run(run_id)
+    async with lookout_beside(settings) as watch:
+        run = await watch.run(run_id)
         if run is None:
             raise ConfigError(f"there is no run {run_id}; levelhead runs shows them")
-        found = await planned(runtime, run)
+        found = await planned(watch, run)
     screen.tell("\n".join(lines(found, run)), found)
     return 0
 
 
-async def planned(runtime: Runtime, run: Run) -> RestorePlan:
+async def planned(watch: Lookout, run: Run) -> RestorePlan:
     """Return what restores the tables that *run* touched.
 
     Raises:
         ConfigError: It has recorded no versions.
     """
-    events = await events_of(runtime, run)
+    events = await events_of(watch, run)
     images = [event for event in events if event.kind == Kind.IMAGES_RECORDED]
     if not images:
         raise ConfigError(
             f"run {run.id} has no before-images: it did nothing, or its target keeps no versions"
         )
     versions = cast("Mapping[str, int | None]", images[0].data["versions"])
-    texts = [await runtime.statement(digest) for digest in sent(events)]
-    target = runtime.settings.targets.get(run.target)
+    texts = [await watch.statement(digest) for digest in sent(events)]
+    target = watch.settings.targets.get(run.target)
     version_table = target.version_table if target else "alembic_version"
     return restore_plan(run.id, versions, list(filter(None, texts)), version_table)
 
 
-async def events_of(runtime: Runtime, run: Run) -> Sequence[Event]:
+async def events_of(watch: Lookout, run: Run) -> Sequence[Event]:
     """Return every event of *run*, oldest first."""
     found: list[Event] = []
     after = 0
-    while page := await runtime.events(EventQuery(run=run.id, after=after, limit=_PAGE)):
+    while page := await watch.events(EventQuery(run=run.id, after=after, limit=_PAGE)):
         found += page
         after = page[-1].sequence
     return found

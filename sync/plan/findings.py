@@ -29,6 +29,18 @@ RULES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: Stands before the names of squawk's rules.
+PREFIX = "squawk:"
+
+#: Its rules that are never asked, and what stands for each.
+OMITTED: Mapping[str, str] = MappingProxyType(
+    {
+        "ban-drop-table": 'the rule "drop-table" finds the same in every dialect',
+        "require-lock-timeout": "lock_timeout of the target is set for every session",
+        "require-statement-timeout": "statement_timeout of the target is set for every session",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

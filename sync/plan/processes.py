@@ -24,7 +24,7 @@ from sync.plan.model import KnownType, Plan, Step
 from sync.plan.portability import Portability, portability_from
 from sync.plan.route import Route
 from sync.scripts import digest_of
-from sync.settings import History
+from sync.settings import History, Settings
 from sync.settings.secrets import secrets_in
 from sync.settings.shadow import AUTO
 
@@ -178,6 +178,11 @@ class Runners:
             raise
         finally:
             await asyncio.shield(talk.close())
+
+
+def runners_for(settings: Settings) -> Runners:
+    """Return the door to the histories, with what must never come out of it."""
+    return Runners(timeout=settings.schedule.script_timeout, secrets=settings.secrets())
 
 
 async def start(history: History) -> Process:

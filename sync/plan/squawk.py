@@ -5,23 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
-from sync.plan.findings import Finding
+from sync.plan.findings import OMITTED, PREFIX, Finding
 from sync.plan.model import Block, Plan
-
-#: Stands before the names of its rules.
-PREFIX = "squawk:"
-
-#: Rules that are never asked, and what stands for each.
-OMITTED: Mapping[str, str] = MappingProxyType(
-    {
-        "ban-drop-table": 'the rule "drop-table" finds the same in every dialect',
-        "require-lock-timeout": "lock_timeout of the target is set for every session",
-        "require-statement-timeout": "statement_timeout of the target is set for every session",
-    }
-)
 
 #: Not among the rules that it can be asked to leave out or to add.
 SYNTAX = "syntax-error"

@@ -7,8 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from sync.plan.findings import RULES, Level
-from sync.plan.squawk import OMITTED, PREFIX
+from sync.plan.findings import OMITTED, PREFIX, RULES, Level
 from sync.settings.values import quote, suggest
 
 _SQUAWK = re.compile(rf"{PREFIX}[a-z][a-z-]*")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from providers.errors import ConfigError
-from providers.registry import dialect_of, known_providers
+from providers.registry import dialect_of
 from providers.types import Target
 from sync.settings.model import (
     Api,
@@ -162,7 +162,6 @@ def _surroundings(document: Document, folder: Path) -> Surroundings:
     return Surroundings(
         folder=folder,
         histories=frozenset(name for _, name in _names(document, "history")),
-        providers=frozenset(known_providers()),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, SecretStr, ValidationInfo
 
 from providers.base import ON_TARGET
-from providers.registry import dialect_of
+from providers.registry import dialect_of, known_providers
 from sync.settings.values import parse_url, quote, suggest, surroundings
 
 AUTO = "auto"  #: where the provider finds a place by itself, if there is one
@@ -69,8 +69,7 @@ def _dialect_of(url: str, info: ValidationInfo) -> str:
 
 
 def _need_known(dialect: str, info: ValidationInfo) -> None:
-    around = surroundings(info)
-    dialects = {dialect_of(name) for name in around.providers} if around else {dialect}
+    dialects = {dialect_of(name) for name in known_providers()} if surroundings(info) else {dialect}
     if dialect not in dialects:
         hint = suggest(dialect, dialects) or f"; known are {', '.join(sorted(dialects))}"
         raise ValueError(f"no provider for dialect {quote(dialect)}{hint}")

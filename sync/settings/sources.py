@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote as percent_encode
 
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
-
 from providers.errors import ConfigError
-from sync.settings.model import Api, Approval, Control, Schedule
 
 FILE_NAME = "levelhead.toml"
 FILE_VARIABLE = "LEVELHEAD_CONFIG"
+
+#: So the variables begin that stand for settings, and some that do not.
+PREFIX = "LEVELHEAD_"
+_OTHERS = frozenset({FILE_VARIABLE, "LEVELHEAD_DEBUG", "LEVELHEAD_TOKEN"})
 
 #: Where a value stands in the file: ``("target", 2, "url")``.
 Key: TypeAlias = tuple[str | int, ...]
@@ -45,32 +45,6 @@ class Document:
     overridden: frozenset[Key]  #: values that came from LEVELHEAD_... variables
 
 
-class _Overrides(BaseSettings):
-    """What environment variables may set: ``LEVELHEAD_API__PORT`` is ``port`` of ``[api]``."""
-
-    model_config = SettingsConfigDict(env_prefix="LEVELHEAD_", env_nested_delimiter="__")
-
-    control: Control
-    schedule: Schedule
-    api: Api
-    approval: Approval
-
-
-class _Environ(EnvSettingsSource):
-    """Reads the mapping it is given, not the process's environment."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = {name.lower(): value for name, value in environ.items()}
-        super().__init__(_Overrides)
-
-    def _load_env_vars(self) -> Mapping[str, str]:
-        return self._environ
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # noqa: ANN401, ARG002 - the base class's signature
-        """Leave texts alone: nothing in the environment is JSON here."""
-        return value
-
-
 def find_file(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
     """Return the absolute path of the configuration file; it may not exist."""
     return cwd / (path or environ.get(FILE_VARIABLE) or FILE_NAME)
@@ -82,7 +56,7 @@ def read_document(file: Path, environ: Mapping[str, str]) -> Document:
     Raises:
         ConfigError: There is no such file, or it is not TOML.
     """
-    overrides = _Environ(environ)()
+    overrides = _overrides(environ)
     tables = _overlay(_read_toml(file), overrides)
     resolver = _Resolver(environ, file.parent)
     return Document(
@@ -91,6 +65,16 @@ def read_document(file: Path, environ: Mapping[str, str]) -> Document:
         inserted={key: frozenset(texts) for key, texts in resolver.inserted.items()},
         overridden=frozenset(_keys(overrides)),
     )
+
+
+def _overrides(environ: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return what environment variables set, table by table."""
+    if all(name.upper() in _OTHERS for name in environ if name.upper().startswith(PREFIX)):
+        return {}
+    # Late: most commands run without such a variable, and the library is slow to import.
+    from sync.settings.environ import overrides_in  # noqa: PLC0415 - see above
+
+    return overrides_in(environ)
 
 
 def _overlay(tables: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

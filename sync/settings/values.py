@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, SecretStr,
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from providers.registry import is_known, known_providers
+
 #: The longest timeout that Postgres can be told, in whole days.
 LONGEST = timedelta(days=24)
 
@@ -38,7 +40,6 @@ class Surroundings:
 
     folder: Path  #: relative paths start here
     histories: frozenset[str]  #: names in the file
-    providers: frozenset[str]  #: names that a target's URL may begin with
 
 
 def surroundings(info: ValidationInfo) -> Surroundings | None:
@@ -190,9 +191,8 @@ def _sqlite_url(url: URL, around: Surroundings | None) -> str:
 
 def _target_url(value: SecretStr, info: ValidationInfo) -> SecretStr:
     dialect = parse_url(value.get_secret_value()).get_backend_name()
-    around = surroundings(info)
-    if around and dialect not in around.providers:
-        known = ", ".join(sorted(around.providers))
+    if surroundings(info) and not is_known(dialect):
+        known = ", ".join(sorted(known_providers()))
         raise ValueError(f"no provider for dialect {quote(dialect)}; known are {known}")
     return value
 

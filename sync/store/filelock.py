@@ -20,6 +20,9 @@ from sync.errors import ControlDatabaseBusyError, ControlDatabaseError
 #: Somebody who asks for the holder has the lock for a moment; ask again after these seconds.
 _PAUSES = (0.0, 0.02, 0.05, 0.1)
 
+#: Where others find a process that holds the control database and serves nobody.
+NOWHERE = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:

@@ -6,11 +6,11 @@ import pytest
 
 from providers.errors import ShadowError
 from providers.types import BASE, RunnerSupport
-from sync.composition import runners_for
 from sync.errors import ScriptError
 from sync.model import Order, RunState, Verb
 from sync.plan.conversation import Failed
 from sync.plan.model import StepClass
+from sync.plan.processes import runners_for
 from sync.plan.route import Route
 from tests.support.engine import (
     at,

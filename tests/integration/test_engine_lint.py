@@ -9,9 +9,9 @@ import pytest
 from sync import linting
 from sync.linting import LinterError, Squawk, ask, installed
 from sync.model import Order, RunState, Selection, Verb
-from sync.plan.findings import Finding
+from sync.plan.findings import OMITTED, Finding
 from sync.plan.model import Preview
-from sync.plan.squawk import OMITTED, Piece
+from sync.plan.squawk import Piece
 from sync.runtime import Runtime
 from tests.support.engine import (
     events,

@@ -11,11 +11,11 @@ from itertools import count
 
 from providers.postgres.embedded import binaries_of
 from providers.types import BASE, Heads
-from sync.composition import runners_for
 from sync.events.chain import Event
 from sync.model import Order, Run, RunState, Verb
 from sync.plan.compiler import Compiler
 from sync.plan.model import Plan, Step, StepClass
+from sync.plan.processes import runners_for
 from sync.plan.route import Route
 from sync.pool import Providers
 from sync.runtime import Runtime

@@ -16,6 +16,7 @@ import typer
 
 from providers.errors import ConfigError, ConnectError, LevelheadError
 from sync.cli.commands import app
+from sync.cli.dispatch import describe, main
 from sync.cli.failures import (
     RefusedError,
     code_of_name,
@@ -23,7 +24,6 @@ from sync.cli.failures import (
     exit_codes,
     worst,
 )
-from sync.cli.main import describe, main
 from sync.cli.service import find_token, refusal
 from sync.errors import ChainBrokenError, TargetHeldError
 
@@ -240,7 +240,7 @@ def spellings(name: str, command: Any) -> Iterator[set[str]]:  # noqa: ANN401 - 
 
 def test_help_imports_nothing_heavy() -> None:
     """Starting the command imports no database, web or JSON machinery."""
-    code = "import json, sys, sync.cli.main; print(json.dumps(sorted(sys.modules)))"
+    code = "import json, sys, sync.cli.dispatch; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert not HEAVY & set(json.loads(done.stdout))
 

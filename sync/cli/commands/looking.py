@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sync.cli.commands.root import app, events_app, settings_of
+from sync.cli.commands.root import app, events_app, perform, settings_of
 from sync.cli.options import (
     Config,
     History,
@@ -34,7 +33,7 @@ def check(*, config: Config = None, json: Json = False) -> int:
     """Examine settings, scripts, targets and control database."""
     from sync.cli.doctor import examine
 
-    return asyncio.run(examine(config, os.environ, Path.cwd(), choose_screen(json=json)))
+    return perform(examine(config, os.environ, Path.cwd(), choose_screen(json=json)))
 
 
 @app.command()
@@ -53,7 +52,7 @@ def status(
     from sync.cli.reading import show_statuses
 
     chosen = selection(targets, history, label)
-    return asyncio.run(show_statuses(settings_of(config), chosen, choose_screen(json=json)))
+    return perform(show_statuses(settings_of(config), chosen, choose_screen(json=json)))
 
 
 @app.command()
@@ -75,7 +74,7 @@ def runs(
     from sync.cli.reading import show_runs
 
     query = RunQuery(limit=limit, target=target, history=history, state=state, rollout=rollout)
-    return asyncio.run(
+    return perform(
         show_runs(settings_of(config), query, datetime.now(UTC), choose_screen(json=json))
     )
 
@@ -124,7 +123,7 @@ def events(
         until=parse_moment(until, now),
     )
     act = follow_events if follow else show_events
-    return asyncio.run(act(settings_of(config), query, choose_screen(json=json)))
+    return perform(act(settings_of(config), query, choose_screen(json=json)))
 
 
 @app.command(name="restore-plan")
@@ -137,7 +136,7 @@ def restore_plan(
     """Print what would restore the tables that a run on Databricks touched; send nothing."""
     from sync.cli.restoring import show_restore_plan
 
-    return asyncio.run(show_restore_plan(settings_of(config), run, choose_screen(json=json)))
+    return perform(show_restore_plan(settings_of(config), run, choose_screen(json=json)))
 
 
 @events_app.command()
@@ -145,4 +144,4 @@ def verify(*, config: Config = None, json: Json = False) -> int:
     """Check every event's hash and the order of the chain."""
     from sync.cli.auditing import verify_events
 
-    return asyncio.run(verify_events(settings_of(config), choose_screen(json=json)))
+    return perform(verify_events(settings_of(config), choose_screen(json=json)))

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sync.cli.commands.root import actor_of, app, settings_of
+from sync.cli.commands.root import actor_of, app, perform, settings_of
 from sync.cli.options import (
     Actor,
     Config,
@@ -49,9 +48,7 @@ def synchronise(
     if dry_run:
         from sync.cli.planning import show_previews
 
-        return asyncio.run(
-            show_previews(settings_of(config), order, chosen, choose_screen(json=json))
-        )
+        return perform(show_previews(settings_of(config), order, chosen, choose_screen(json=json)))
     return _carry_out(order, chosen, actor, config, json=json)
 
 
@@ -99,7 +96,7 @@ def release(
     """End the hold of one target."""
     from sync.cli.changing import release_target
 
-    return asyncio.run(
+    return perform(
         release_target(settings_of(config), target, actor_of(actor), choose_screen(json=json))
     )
 
@@ -120,7 +117,7 @@ def settle(
     from sync.cli.changing import settle_ticket
 
     screen = choose_screen(json=json)
-    return asyncio.run(settle_ticket(settings_of(config), ticket, outcome, actor_of(actor), screen))
+    return perform(settle_ticket(settings_of(config), ticket, outcome, actor_of(actor), screen))
 
 
 def _carry_out(
@@ -128,6 +125,6 @@ def _carry_out(
 ) -> int:
     from sync.cli.changing import carry_out
 
-    return asyncio.run(
+    return perform(
         carry_out(settings_of(config), order, chosen, actor_of(actor), choose_screen(json=json))
     )

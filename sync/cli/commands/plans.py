@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
 
-from sync.cli.commands.root import actor_of, app, settings_of
+from sync.cli.commands.root import actor_of, app, perform, settings_of
 from sync.cli.options import Actor, Config, Json
 from sync.cli.screen import choose_screen
 from sync.model import PlanQuery, PlanState
@@ -61,7 +60,7 @@ def plan(
             work = planning.show_known_plan(settings, digest, screen, sql=sql)
         case _:
             raise typer.BadParameter("expected one of TARGET, --history and --digest")
-    return asyncio.run(work)
+    return perform(work)
 
 
 @app.command()
@@ -81,7 +80,7 @@ def portability(
     from sync.cli.portability import show_portability
 
     screen = choose_screen(json=json)
-    return asyncio.run(show_portability(settings_of(config), history, dialect, screen))
+    return perform(show_portability(settings_of(config), history, dialect, screen))
 
 
 @app.command()
@@ -102,7 +101,7 @@ def plans(
     from sync.cli.planning import show_plans
 
     query = PlanQuery(limit=limit, history=history, state=state)
-    return asyncio.run(show_plans(settings_of(config), query, choose_screen(json=json)))
+    return perform(show_plans(settings_of(config), query, choose_screen(json=json)))
 
 
 @app.command()
@@ -121,7 +120,7 @@ def approve(
     from sync.cli.planning import approve_plan
 
     screen = choose_screen(json=json)
-    return asyncio.run(approve_plan(settings_of(config), digest, reason, actor_of(actor), screen))
+    return perform(approve_plan(settings_of(config), digest, reason, actor_of(actor), screen))
 
 
 @app.command()
@@ -137,4 +136,4 @@ def reject(
     from sync.cli.planning import reject_plan
 
     screen = choose_screen(json=json)
-    return asyncio.run(reject_plan(settings_of(config), digest, reason, actor_of(actor), screen))
+    return perform(reject_plan(settings_of(config), digest, reason, actor_of(actor), screen))

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sync.cli import starting
 from sync.cli.options import os_user
 
 if TYPE_CHECKING:
@@ -61,3 +63,11 @@ def settings_of(config: Path | None) -> Settings:
 def actor_of(given: str | None) -> str:
     """Return who does it, for the audit log."""
     return given or f"cli:{os_user()}"
+
+
+def perform(work: Coroutine[object, object, int]) -> int:
+    """Do what a command is for, now that all it needs is imported; return its exit code."""
+    import asyncio
+
+    starting.end()
+    return asyncio.run(work)

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import Annotated
 
 import typer
 
-from sync.cli.commands.root import app, settings_of
+from sync.cli.commands.root import app, perform, settings_of
 from sync.cli.options import Catalogs, Certificate, Config, Directory, Json, Key, Port
 
 
@@ -29,7 +28,7 @@ def serve(
     from sync.cli.serving import serve_until_told
 
     settings = settings_of(config)
-    return asyncio.run(
+    return perform(
         serve_until_told(
             settings, host or settings.api.host, settings.api.port if port is None else port
         )
@@ -47,7 +46,7 @@ def demo(
     """Show levelhead at work on throwaway databases."""
     from sync.demo.main import demo as run_demo
 
-    return asyncio.run(run_demo(once=once, as_json=json))
+    return perform(run_demo(once=once, as_json=json))
 
 
 @app.command()
@@ -66,4 +65,4 @@ def warehouse(
     from sync.cli.warehouse import run_warehouse
 
     files = (certificate, key)
-    return asyncio.run(run_warehouse(port, directory, files, catalog or (), os.environ))
+    return perform(run_warehouse(port, directory, files, catalog or (), os.environ))

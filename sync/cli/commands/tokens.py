@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
 
-from sync.cli.commands.root import actor_of, settings_of, token_app
+from sync.cli.commands.root import actor_of, perform, settings_of, token_app
 from sync.cli.options import Actor, Config, Json
 from sync.cli.screen import choose_screen
 from sync.model import Role
@@ -32,7 +31,7 @@ def create_token(
     """Create a token and print its key, which is shown only now."""
     from sync.cli.tokens import create
 
-    return asyncio.run(
+    return perform(
         create(settings_of(config), name, role, actor_of(actor), choose_screen(json=json))
     )
 
@@ -42,7 +41,7 @@ def list_tokens(*, config: Config = None, json: Json = False) -> int:
     """List the tokens, revoked ones included."""
     from sync.cli.tokens import show
 
-    return asyncio.run(show(settings_of(config), choose_screen(json=json)))
+    return perform(show(settings_of(config), choose_screen(json=json)))
 
 
 @token_app.command("revoke")
@@ -56,4 +55,4 @@ def revoke_token(
     """Revoke a token: from now on its key opens nothing."""
     from sync.cli.tokens import revoke
 
-    return asyncio.run(revoke(settings_of(config), name, actor_of(actor), choose_screen(json=json)))
+    return perform(revoke(settings_of(config), name, actor_of(actor), choose_screen(json=json)))
