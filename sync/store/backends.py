@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from providers.errors import ConfigError
+from providers.tasks import undisturbed
 from sync.errors import ControlDatabaseError
 from sync.store.tables import Moment
 
@@ -52,6 +53,10 @@ class Backend(ABC):
     @abstractmethod
     def reader(self) -> AsyncEngine:
         """Return an engine whose transactions the database keeps from writing."""
+
+    async def start(self, connection: AsyncConnection) -> None:
+        """Connect, or take what is at rest in the pool."""
+        await connection.start()
 
     @abstractmethod
     def now(self, clock: Callable[[], datetime]) -> ColumnElement[datetime]:
@@ -112,6 +117,13 @@ class SqliteBackend(Backend):
             pool_timeout=PATIENCE,
             hide_parameters=True,
         )
+
+    async def start(self, connection: AsyncConnection) -> None:
+        """Connect to the end even if nobody wants it any more.
+
+        The driver's thread would tell an event loop that is gone, with a traceback.
+        """
+        await undisturbed(connection.start())
 
     def now(self, clock: Callable[[], datetime]) -> ColumnElement[datetime]:
         """Return the service's own clock: it is the only one."""

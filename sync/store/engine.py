@@ -109,15 +109,16 @@ class Store:
     async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         """Begin a transaction; closing the connection rolls back what was not committed."""
         connection = engine.connect()
-        with translated_connect(self._backend.place):
-            await connection.start()
         try:
+            with translated_connect(self._backend.place):
+                await self._backend.start(connection)
             with translated(self._backend.place):
                 await connection.begin()
             yield connection
         finally:
             # A connection whose return is cut short is lost to the pool, with a traceback.
-            await asyncio.shield(connection.close())
+            if connection.sync_connection is not None:
+                await asyncio.shield(connection.close())
 
     def now(self) -> ColumnElement[datetime]:
         """Return what a query selects for the time by the control database's clock."""
