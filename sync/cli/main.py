@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from typing import NoReturn
@@ -16,7 +15,4 @@ def run() -> NoReturn:
     # Late: whoever presses Ctrl-C meanwhile shall see no traceback.
     from sync.cli.dispatch import main  # noqa: PLC0415 - see above
 
-    code = main(sys.argv[1:], os.environ)
-    # What is left ends with the process: to take it apart takes longer than many a command.
-    gc.freeze()
-    sys.exit(code)
+    sys.exit(main(sys.argv[1:], os.environ))

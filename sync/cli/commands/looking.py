@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sync.cli.commands.root import app, events_app, perform, settings_of
+from sync.cli.commands.root import app, events_app, look, perform, settings_of
 from sync.cli.options import (
     Config,
     History,
@@ -52,7 +52,7 @@ def status(
     from sync.cli.reading import show_statuses
 
     chosen = selection(targets, history, label)
-    return perform(show_statuses(settings_of(config), chosen, choose_screen(json=json)))
+    return look(show_statuses(settings_of(config), chosen, choose_screen(json=json)))
 
 
 @app.command()
@@ -74,9 +74,7 @@ def runs(
     from sync.cli.reading import show_runs
 
     query = RunQuery(limit=limit, target=target, history=history, state=state, rollout=rollout)
-    return perform(
-        show_runs(settings_of(config), query, datetime.now(UTC), choose_screen(json=json))
-    )
+    return look(show_runs(settings_of(config), query, datetime.now(UTC), choose_screen(json=json)))
 
 
 @events_app.callback(invoke_without_command=True)
@@ -123,7 +121,7 @@ def events(
         until=parse_moment(until, now),
     )
     act = follow_events if follow else show_events
-    return perform(act(settings_of(config), query, choose_screen(json=json)))
+    return look(act(settings_of(config), query, choose_screen(json=json)))
 
 
 @app.command(name="restore-plan")
@@ -136,7 +134,7 @@ def restore_plan(
     """Print what would restore the tables that a run on Databricks touched; send nothing."""
     from sync.cli.restoring import show_restore_plan
 
-    return perform(show_restore_plan(settings_of(config), run, choose_screen(json=json)))
+    return look(show_restore_plan(settings_of(config), run, choose_screen(json=json)))
 
 
 @events_app.command()
@@ -144,4 +142,4 @@ def verify(*, config: Config = None, json: Json = False) -> int:
     """Check every event's hash and the order of the chain."""
     from sync.cli.auditing import verify_events
 
-    return perform(verify_events(settings_of(config), choose_screen(json=json)))
+    return look(verify_events(settings_of(config), choose_screen(json=json)))

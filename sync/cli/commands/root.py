@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Coroutine
 from pathlib import Path
@@ -71,3 +72,14 @@ def perform(work: Coroutine[object, object, int]) -> int:
 
     starting.end()
     return asyncio.run(work)
+
+
+def look(work: Coroutine[object, object, int]) -> int:
+    """Do as `perform` for a command that is over soon, and only looks.
+
+    What is left ends with the process: to take it apart takes longer than the look. Not so where
+    a database may run in this process: DuckDB complains of what was left.
+    """
+    code = perform(work)
+    gc.freeze()
+    return code
