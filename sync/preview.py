@@ -54,16 +54,19 @@ class Previews:
     ) -> tuple[Preview, ...]:
         """Return the plan between two revisions for each dialect of the history's targets.
 
-        No target is opened: what their servers are is known from when they were read last.
+        What their servers are is known from when they were read last; where nobody read one
+        yet, it is opened.
 
         Raises:
             ConfigError: No target follows the history, or none of that dialect does.
             UnknownRevisionError: *start* names no revision.
         """
         await self._targets.recall()
+        if all(each.history != history for each in self._targets.values()):
+            await self._targets.ask(Selection(history=history))
         chosen = self._one_of_each(history, dialect, await self._states())
         heads = named(await self._engine.histories.graph(history), start)
-        asked = [self._unopened(target, state, heads, to) for target, state in chosen]
+        asked = [self._from(target, state, heads, to) for target, state in chosen]
         return tuple(await asyncio.gather(*asked))
 
     def _one_of_each(
@@ -85,17 +88,18 @@ class Previews:
             if dialect in (None, name)
         ]
 
-    async def _unopened(
+    async def _from(
         self, target: Target, state: TargetState | None, heads: Heads, to: str
     ) -> Preview:
-        major = major_of(state)
-        if major is None:
-            text = f"{target.name}: never read, so nobody knows its server; run levelhead status"
-            return Preview(target.name, None, text)
         try:
+            major = major_of(state) or await self._read_major(target)
             return await self._between(target, heads, to, major)
         except LevelheadError as error:
             return Preview(target.name, None, str(error))
+
+    async def _read_major(self, target: Target) -> str:
+        async with self._engine.providers.open(target) as session:
+            return await session.server_major()
 
     async def _between(self, target: Target, heads: Heads, to: str, major: str) -> Preview:
         graph = await self._engine.histories.graph(target.history)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from providers.databricks.warehouse import Warehouse
 from tests.support.cli import Project
+from tests.support.engine import execute
 from tests.support.sample import CHECKOUT
 from tests.support.warehouse_targets import url_of
 
@@ -27,11 +30,22 @@ history = "app"
 url = "{warehouse}"
 """
 
+TENANTS = """
+[[tenants]]
+name = "shop"
+history = "app"
+url = "{url}"
+schemas = 'tenant\\_%'
+"""
+
 
 async def test_the_sample_for_both_dialects(
     tmp_path: Path, database: str, warehouse: Warehouse, schema: str
 ) -> None:
-    """`plan --history` shows both plans; that for Databricks shows what it skips."""
+    """`plan --history` shows both plans, of targets that nobody has looked at yet.
+
+    That for Databricks shows what it skips.
+    """
     project = Project(tmp_path)
     text = CONFIGURATION.format(
         config=CHECKOUT / "alembic.ini",
@@ -39,10 +53,6 @@ async def test_the_sample_for_both_dialects(
         warehouse=url_of(warehouse, schema=schema),
     )
     (tmp_path / "levelhead.toml").write_text(text)
-    unread = await project.run("plan", "--history", "app")
-    assert (unread.code, unread.out) == (1, "")
-    assert "orders: never read, so nobody knows its server; run levelhead status" in unread.err
-    await project.run("status")
     said = await project.run("plan", "--history", "app")
     assert (said.code, said.err) == (0, "")
     databricks, postgresql = said.out.split("\n\n")
@@ -57,3 +67,38 @@ async def test_the_sample_for_both_dialects(
     assert [each["plan"]["dialect"] for each in found] == ["databricks", "postgresql"]
     kinds = {step["kind"] for each in found for step in each["plan"]["steps"]}
     assert kinds == {"static"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("plan", "eu"),
+        ("plan", "--history", "app", "--from", "base", "--to", "head", "--sql"),
+        ("sync", "--dry-run"),
+    ],
+)
+async def test_nobody_has_looked_yet(tmp_path: Path, database: str, asked: tuple[str, ...]) -> None:
+    """On a new control database, every command that shows a plan looks at what it needs."""
+    said = await Project.create(tmp_path, {"eu": database}).run(*asked)
+    assert (said.code, said.err) == (0, "")
+    assert "a1.py" in said.out
+    assert "c3.py" in said.out
+
+
+async def test_what_cannot_be_looked_at(tmp_path: Path) -> None:
+    """Where the only target cannot be reached, the line says so."""
+    project = Project.create(tmp_path, {"eu": "postgresql://u@127.0.0.1:1/d"})
+    said = await project.run("plan", "--history", "app")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("eu: cannot reach 127.0.0.1:1 (connection refused)")
+
+
+async def test_a_history_of_tenants(tmp_path: Path, database: str) -> None:
+    """A history that only tenants follow is shown before anybody asked who they are."""
+    project = Project.create(tmp_path, {})
+    await execute(database, "CREATE SCHEMA tenant_one")
+    with project.toml.open("a") as file:
+        file.write(TENANTS.format(url=database))
+    said = await project.run("plan", "--history", "app", "--json")
+    assert (said.code, said.err) == (0, "")
+    assert said.json()["plan"]["dialect"] == "postgresql"
