@@ -16,6 +16,15 @@ def test_a_secret_within_a_secret_leaves_no_rest() -> None:
     assert scrub("pass-word", {"pass", "pass-word"}) == "***"
 
 
+def test_a_short_secret_leaves_words_alone() -> None:
+    """One of fewer than four characters is replaced where it is a password, and nowhere else."""
+    said = "line 1 of test.py: postgresql://u:t@t:1/test?password=t&x=t, password=t dbname=t"
+    assert scrub(f"{said}; CREATE ROLE t PASSWORD 't'", {"t", "1"}) == (
+        "line 1 of test.py: postgresql://u:***@t:1/test?password=***&x=t, "
+        "password=*** dbname=t; CREATE ROLE t PASSWORD '***'"
+    )
+
+
 def test_a_logged_traceback_holds_no_secret() -> None:
     """A surprise that carries a secret is logged without it."""
     try:
