@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -43,7 +43,7 @@ class Grant:
 
 
 class Grants:
-    """The credentials of this process, one for each database."""
+    """The credentials of this process: one for each identity at an instance or endpoint."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
@@ -59,22 +59,29 @@ class Grants:
             SignInError, OSError, HTTPException, ValueError, KeyError, TypeError: No answer of
                 the workspace, or none of its API's.
         """
-        async with self._locks.setdefault(place, asyncio.Lock()):
+        login = _login(place)
+        async with self._locks.setdefault(login, asyncio.Lock()):
             kept = self.kept(place)
             if kept is None:
                 kept = await asyncio.to_thread(minted, place, self._tokens, self._clock(), timeout)
-                self._kept[place] = kept
+                self._kept[login] = kept
             return kept
 
     def kept(self, place: Address) -> Grant | None:
         """Return what was minted before; None where nothing was, or it may run out any moment."""
-        found = self._kept.get(place)
+        found = self._kept.get(_login(place))
         return found if found and found.until > self._clock() else None
 
     def forget(self, place: Address, refused: Grant) -> None:
         """Mint anew next time, unless somebody has done so since *refused*."""
-        if self._kept.get(place) == refused:
-            del self._kept[place]
+        login = _login(place)
+        if self._kept.get(login) == refused:
+            del self._kept[login]
+
+
+def _login(place: Address) -> Address:
+    """Return what is equal for all databases that one credential is good for."""
+    return replace(place, scheme="", database="")
 
 
 def minted(place: Address, tokens: Tokens, now: datetime, timeout: float) -> Grant:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from asyncpg import exceptions as pg
 
@@ -84,14 +84,20 @@ class LakebaseProvider(Provider):
     async def shadow(
         self, target: Target, place: str | None, *, major: str
     ) -> AsyncIterator[Target]:
-        """Create an empty database, and drop it after the block; see `Shadowing.shadow`."""
+        """Create an empty database, and drop it after the block; see `Shadowing.shadow`.
+
+        One beside the target is reached as the target is, whatever driver a runner has.
+        """
         own = _place(target)
-        if place == ON_TARGET:
-            model = _signed(target, verified_url(own, await self._grant(target, own)))
-        else:
+        if place != ON_TARGET:
             model = _signed(target, f"{own.scheme}://")
+            async with self._postgres.shadow(model, place, major=major) as made:
+                yield made
+            return
+        model = _signed(target, verified_url(own, await self._grant(target, own)))
         async with self._postgres.shadow(model, place, major=major) as made:
-            yield made
+            database = unquote(urlsplit(made.url).path.removeprefix("/"))
+            yield replace(self.in_database(target, database), name=made.name)
 
     async def aclose(self) -> None:
         """Stop the throwaway servers; see `Provider.aclose`."""

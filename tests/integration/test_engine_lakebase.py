@@ -85,11 +85,14 @@ async def test_failed_script_tells_no_credential(scripts: Scripts, lakebase: Sta
     nothing_secret(scripts.folder, lakebase)
 
 
-async def test_shadow_on_the_target(scripts: Scripts, lakebase: Stand) -> None:
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "asyncpg"])
+async def test_shadow_on_the_target(scripts: Scripts, lakebase: Stand, driver: str) -> None:
     """Where shadows are made on the target's own server, they are reached as the target is."""
+    if driver == "asyncpg":
+        scripts.write_env(ASYNC_ENV)
     await lakebase.beside(f"ALTER ROLE {lakebase.workspace.identities[TOKEN]} CREATEDB")
     scripts.add("r1", 'op.execute("CREATE TABLE users (id INT)")')
-    history = 'driver = "psycopg"'
+    history = f'driver = "{driver}"'
     settings = settings_for(scripts, [lakebase.url()], shadow="target", history=history)
     async with opened_runtime(settings) as runtime:
         run = await ordered_one(runtime)
