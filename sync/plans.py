@@ -24,7 +24,7 @@ from sync.plan.compiler import Compiler
 from sync.plan.findings import Finding, counts, shown
 from sync.plan.model import Compilation, Plan, StepClass
 from sync.plan.processes import asked_of
-from sync.plan.route import Route, of_any_schema
+from sync.plan.route import Route, of_any_schema, where
 from sync.scripts import file_digest, scripts
 from sync.settings import History
 from sync.store import plans
@@ -34,8 +34,8 @@ from sync.store.text import canonical
 #: Plans that are kept in memory.
 AT_HAND = 64
 
-#: What Alembic's context and SQLAlchemy's dialect call the schema that they know by name.
-SCHEMA_NAMES = ("version_table_schema", "default_schema_name")
+#: What Alembic's context, SQLAlchemy's dialect and its engine's URL call the schema by name.
+SCHEMA_NAMES = ("version_table_schema", "default_schema_name", "url.query")
 
 
 class Plans:
@@ -161,7 +161,7 @@ def key_of(route: Route, graph: Graph) -> str:
         "shadow": history.shadow.place(target.dialect),
         "dialect": target.dialect,
         "major": route.major,
-        "schema": target.schema,
+        "place": where(target),
         "version table": [target.version_table, target.version_table_schema],
         "order": [route.order.verb, route.order.to],
         "heads": sorted(route.heads),
