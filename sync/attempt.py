@@ -237,7 +237,7 @@ class Attempt:
             await runs.update(connection, self.run.id, changed)
             return None, ()
 
-        await self.engine.log.share(work)
+        await self.engine.log.share(self.target.name, work)
         self.began, self.plan = True, plan
 
     async def _settle(

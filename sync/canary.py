@@ -178,7 +178,7 @@ class Canaries:
             await snapshots.keep(connection, trial.after)
             return True, [about(canary, Kind.CANARY_CHOSEN, run.history)]
 
-        if not await self._log.share(work):
+        if not await self._log.share(run.target, work):
             raise pending(run, plan, "another target")
         return Passage(live(plan), is_canary=True)
 

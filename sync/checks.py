@@ -131,8 +131,10 @@ class Checks:
         """
         async with self._instruments.log.writing() as batch:
             moving = await under_way(batch.connection)
-            await touch(batch.connection, [one for one in same if one.target.name not in moving])
-            told = [one for one in news if one.target.name not in moving]
+            told = sorted(
+                (one for one in news if one.target.name not in moving),
+                key=lambda one: one.target.name,
+            )
             names = [one.target.name for one in told]
             known = await targets.all_to_change(batch.connection, names) if names else {}
             changed: dict[str, TargetState] = {}
@@ -148,6 +150,7 @@ class Checks:
                     if one.schema:
                         drafts += await note(batch.connection, one.target, one.schema)
             await targets.save(batch.connection, *changed.values())
+            await touch(batch.connection, [one for one in same if one.target.name not in moving])
             await batch.append(*drafts, *used(meter))
         return {**known, **changed}
 

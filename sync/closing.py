@@ -69,7 +69,7 @@ class Closing:
             told = (*self._unwritten(end), *events_of(self.run, old, new), *drifts, *tried)
             return None, (*told, *self._used())
 
-        await self.engine.log.share(work)
+        await self.engine.log.share(self.target.name, work)
 
     async def give_back(self, end: Ending) -> None:
         """Say what a recovery of the run found: it sets no hold, and ends none."""

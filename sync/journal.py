@@ -270,7 +270,7 @@ class Journal:
             data = {**facts, "statements": kept} if kept else facts
             return lease, (*self._told, replace(draft, data=data))
 
-        self._lease = await self._log.share(work)
+        self._lease = await self._log.share(self._run.target, work)
         self._has_told()
         if sqls:
             self._standings.clear()
@@ -287,7 +287,7 @@ class Journal:
             told = await _facts_of(connection, error) if error else {}
             return None, (*self._told, replace(draft, data={**facts, **told}))
 
-        await self._log.share(work)
+        await self._log.share(self._run.target, work)
         self._has_told()
 
 

@@ -62,7 +62,7 @@ class Runs:
             await runs.insert(connection, run)
             return lease, [requested(run), *await self._hold(connection, run, state)]
 
-        found = await self._engine.log.share(work)
+        found = await self._engine.log.share(target.name, work)
         if isinstance(found, RunError):
             raise found
         if isinstance(found, Run):

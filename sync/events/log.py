@@ -44,9 +44,9 @@ class EventLog:
         self.new_id = new_id
         self._sharing = Sharing(self.writing)
 
-    async def share(self, work: Work[T]) -> T:
-        """Do *work* in a transaction that others share; see `Sharing.write`."""
-        return await self._sharing.write(work)
+    async def share(self, target: str, work: Work[T]) -> T:
+        """Do *work* about *target* in a transaction that others share; see `Sharing.write`."""
+        return await self._sharing.write(target, work)
 
     async def append(
         self,

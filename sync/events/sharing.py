@@ -2,6 +2,11 @@
 
 The head of the audit log is one row, so transactions that append follow one another. Where
 many runs go on at once, those that wait are written together; whoever is alone does not wait.
+
+Services that share a control database must not wait for each other's rows in a circle. Each work
+takes rows of one target, so they are done in the order of the targets' names, one of each target.
+Of what is shared by targets, such as the texts of statements, there is no such order: where the
+database ends the transaction to break a circle, it is written again.
 """
 
 from __future__ import annotations
@@ -19,11 +24,15 @@ from providers.errors import LevelheadError
 from sync.errors import AuditError
 from sync.events.batch import Batch
 from sync.events.chain import Draft
+from sync.store.translate import DeadlockError
 
 T = TypeVar("T")
 
 #: As many share a transaction at most.
 MOST = 64
+
+#: A transaction that was ended to break a circle is begun anew as often as this.
+RENEWALS = 5
 
 #: Something to write: gives what its writer wants to know, and the events to append.
 Work: TypeAlias = Callable[[AsyncConnection], Awaitable[tuple[T, Sequence[Draft]]]]
@@ -31,8 +40,9 @@ Work: TypeAlias = Callable[[AsyncConnection], Awaitable[tuple[T, Sequence[Draft]
 
 @dataclass(frozen=True, slots=True)
 class Waiting(Generic[T]):
-    """Work, and the future of its writer."""
+    """Work about a target, and the future of its writer."""
 
+    target: str
     work: Work[T]
     done: asyncio.Future[T]
 
@@ -45,18 +55,19 @@ class Sharing:
         self._waiting: list[Waiting[Any]] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, target: str, work: Work[T]) -> T:
         """Do *work* and append its events, in a transaction shared with others; wait for it.
 
-        *work* raises before it has written anything, or not at all. It goes on where its
-        caller is cancelled: what it was to store is stored then, or not.
+        *work* takes rows of *target* first. It raises before it has written anything, or not
+        at all, and may be done again where nothing of it was stored. It goes on where its caller
+        is cancelled: what it was to store is stored then, or not.
 
         Raises:
             LevelheadError: *work* raised it; nothing of it was stored.
             ControlDatabaseError: Nothing was stored, of nobody's.
             CommitInDoubtError: Nobody can tell at the moment.
         """
-        waiting: Waiting[T] = Waiting(work, asyncio.get_running_loop().create_future())
+        waiting: Waiting[T] = Waiting(target, work, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_all())
@@ -66,7 +77,7 @@ class Sharing:
         """Write until nobody waits."""
         try:
             while self._waiting:
-                group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                group, self._waiting = chosen(self._waiting)
                 await self._write(group)
         finally:
             self._writer = None
@@ -74,7 +85,7 @@ class Sharing:
     async def _write(self, group: Sequence[Waiting[Any]]) -> None:
         """Write one transaction, and let those who wait know how it ended."""
         try:
-            ends = await self._together(group)
+            ends = await self._insist(group)
         except BaseException as error:
             for waiting in group:
                 settle(waiting.done, copy(error))
@@ -83,6 +94,14 @@ class Sharing:
         else:
             for waiting, end in zip(group, ends, strict=True):
                 settle(waiting.done, end)
+
+    async def _insist(self, group: Sequence[Waiting[Any]]) -> list[Any]:
+        for _ in range(RENEWALS):
+            try:
+                return await self._together(group)
+            except DeadlockError:
+                continue
+        return await self._together(group)
 
     async def _together(self, group: Sequence[Waiting[Any]]) -> list[Any]:
         """Return what each work gives, or the error that it raised, once all is stored."""
@@ -95,6 +114,18 @@ class Sharing:
                 drafts += more
             await batch.append(*drafts)
         return ends
+
+
+def chosen(
+    waiting: Sequence[Waiting[Any]],
+) -> tuple[Sequence[Waiting[Any]], list[Waiting[Any]]]:
+    """Return who is written next, by the names of their targets, and who goes on waiting."""
+    first: dict[str, Waiting[Any]] = {}
+    for one in waiting:
+        if len(first) < MOST:
+            first.setdefault(one.target, one)
+    rest = [one for one in waiting if first.get(one.target) is not one]
+    return [first[name] for name in sorted(first)], rest
 
 
 async def outcome(work: Work[Any], connection: AsyncConnection) -> tuple[Any, Sequence[Draft]]:

@@ -79,7 +79,8 @@ class Store:
         """Hold one transaction that may write; commit after the block unless it raises.
 
         On SQLite it is the only one: do not nest it. Where a transaction takes several
-        rows, the order is: target, lease, run, and at last the head of the audit log.
+        rows, the order is: target, lease, run, and at last the head of the audit log; of
+        several targets, one after the other by name.
 
         Raises:
             CommitInDoubtError: Nobody knows whether COMMIT took effect.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import ColumnElement, Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Heads
@@ -43,7 +43,8 @@ async def save(connection: AsyncConnection, *states: TargetState) -> None:
     Read them with `find_to_change` or `all_to_change` in the same transaction: whoever
     writes back what it read earlier may undo a hold.
     """
-    await insert_or_replace(connection, targets, [_row(state) for state in states])
+    rows = [_row(state) for state in sorted(states, key=lambda state: state.target)]
+    await insert_or_replace(connection, targets, rows)
 
 
 def _row(state: TargetState) -> dict[str, object]:
@@ -71,22 +72,31 @@ def _row(state: TargetState) -> dict[str, object]:
 async def touch(connection: AsyncConnection, names: Collection[str], at: datetime) -> None:
     """Store that all of *names* were looked at, and found as they are known to be.
 
-    Whoever knows better by now, such as the end of a run, is left alone.
+    Whoever knows better by now, such as the end of a run, is left alone; so is whoever is about
+    to, for this waits for nobody.
     """
     if names:
         told = targets.c.target.in_(texts(connection, names))
         older = targets.c.checked_at <= at
-        await connection.execute(targets.update().where(told, older).values(checked_at=at))
+        change = targets.update().where(_free(told, older))
+        await connection.execute(change.values(checked_at=at))
 
 
 async def touch_each(connection: AsyncConnection, moments: Mapping[str, datetime]) -> None:
     """Do as `touch` for targets that were each looked at in a moment of their own."""
     if moments:
         at = bindparam("at", type_=targets.c.checked_at.type)
-        change = targets.update().where(targets.c.target == bindparam("name"))
+        told = targets.c.target == bindparam("name")
         rows = [{"name": name, "at": moment} for name, moment in moments.items()]
         older = targets.c.checked_at <= at
-        await connection.execute(change.where(older).values(checked_at=at), rows)
+        change = targets.update().where(_free(told, older))
+        await connection.execute(change.values(checked_at=at), rows)
+
+
+def _free(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a row meets all of *conditions*, and nobody else holds it."""
+    free = select(targets.c.target).where(*conditions).with_for_update(skip_locked=True)
+    return targets.c.target.in_(free)
 
 
 async def find(connection: AsyncConnection, target: str) -> TargetState | None:

@@ -11,6 +11,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sync.errors import ControlDatabaseError
 
+#: SQLSTATE of a transaction that was ended to break a circle of those who wait.
+DEADLOCK = "40P01"
+
 #: Part of a database's message -> what to do about it.
 _ADVICE: Mapping[str, str] = MappingProxyType(
     {
@@ -32,6 +35,10 @@ class CommitInDoubtError(ControlDatabaseError):
     """COMMIT was sent and not confirmed: what the transaction did may be there or not."""
 
 
+class DeadlockError(ControlDatabaseError):
+    """Transactions waited for each other, and the database ended this one: nothing of it stands."""
+
+
 @contextmanager
 def translated(
     place: str,
@@ -45,7 +52,8 @@ def translated(
         yield
     except (DBAPIError, PoolTimeoutError, OSError) as error:
         # Without its cause: a driver's error quotes values.
-        raise refusal(f"{place}: {_with_advice(_reason(error))}") from None
+        kind = DeadlockError if _code(error) == DEADLOCK else refusal
+        raise kind(f"{place}: {_with_advice(_reason(error))}") from None
 
 
 @contextmanager
@@ -64,7 +72,14 @@ def translated_connect(place: str) -> Iterator[None]:
 
 def _has_code(error: BaseException) -> bool:
     """Tell whether a database server, rather than a driver, wrote the message."""
-    return getattr(error, "sqlstate", None) is not None
+    return _code(error) is not None
+
+
+def _code(error: BaseException) -> str | None:
+    """Return the SQLSTATE that a database server gave; None where it is not known."""
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    found: str | None = getattr(origin, "sqlstate", None)
+    return found
 
 
 def _reason(error: BaseException) -> str:

@@ -29,7 +29,7 @@ class Writers:
             await asyncio.sleep(0)
             return name, [a_draft(actor=name)]
 
-        return await self.log.share(work)
+        return await self.log.share(name, work)
 
     async def refuse(self, error: Exception) -> None:
         """Raise *error* in place of writing."""
@@ -37,7 +37,7 @@ class Writers:
         async def work(_: AsyncConnection) -> tuple[None, Sequence[Draft]]:
             raise error
 
-        await self.log.share(work)
+        await self.log.share("refused", work)
 
     async def actors(self) -> list[str]:
         """Return who has written, in order."""
@@ -51,12 +51,19 @@ def writers(log: EventLog) -> Writers:
 
 
 async def test_who_waits_shares_a_transaction(writers: Writers) -> None:
-    """Writers who wait for one another are written together, in order, each told its own."""
-    names = [str(number) for number in range(100)]
+    """Writers who wait for one another are written together, each told its own."""
+    names = [f"{number:03}" for number in range(100)]
     assert await asyncio.gather(*map(writers.write, names)) == names
     assert await writers.actors() == names
     assert len({id(connection) for connection in writers.together}) < len(names) / 10
     assert await writers.log.verify() == len(names)
+
+
+async def test_targets_are_written_in_the_order_of_their_names(writers: Writers) -> None:
+    """Whoever came first; but of one target in the order of arrival, each in its own turn."""
+    names = ["b", "c", "a", "b"]
+    await asyncio.gather(*map(writers.write, names))
+    assert await writers.actors() == ["a", "b", "c", "b"]
 
 
 async def test_a_refusal_concerns_nobody_else(writers: Writers) -> None:
@@ -77,7 +84,10 @@ async def test_a_failure_concerns_everybody(writers: Writers) -> None:
         return None, ()
 
     ends = await asyncio.gather(
-        writers.write("a"), writers.log.share(broken), writers.write("b"), return_exceptions=True
+        writers.write("a"),
+        writers.log.share("broken", broken),
+        writers.write("b"),
+        return_exceptions=True,
     )
     assert [type(end) for end in ends] == [ControlDatabaseError] * 3
     assert await writers.actors() == []
