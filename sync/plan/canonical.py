@@ -3,8 +3,10 @@
 The digest is the sha256 of JSON with sorted keys, no blanks and UTF-8, over all that would
 be sent: dialect, heads, steps, statements and their boundaries. No clock, path, URL or
 host is in it, so equal paths have equal digests. Of a catalog step the fingerprint counts
-too: on another major version of a server it is another one. Of a live step nobody knows beforehand
-what it sends: its script stands for it, and env.py with the modules that scripts import.
+too: on another major version of a server it is another one. So does what of a script is not sent,
+and what there is to know of the rest: whoever approves a plan has read that. Of a live step nobody
+knows beforehand what it sends: its script stands for it, and env.py with the modules that scripts
+import.
 """
 
 from __future__ import annotations
@@ -69,6 +71,7 @@ def sent(step: Step) -> dict[str, Any]:
     if step.kind is StepClass.LIVE:
         return {**facts, "script": step.script, "known": plain_types(step)}
     facts |= {"blocks": [plain_block(b) for b in step.blocks], "class": step.kind}
+    facts |= {name: sorted(told) for name, told in plain_remarks(step).items() if told}
     return {**facts, "fingerprint": step.fingerprint} if step.fingerprint else facts
 
 
@@ -85,6 +88,14 @@ def plain(step: Step) -> dict[str, Any]:
 def plain_block(block: Block) -> dict[str, Any]:
     """Return a block as JSON has it."""
     return {"statements": list(block.statements), "transactional": block.transactional}
+
+
+def plain_remarks(step: Step) -> dict[str, list[list[str]]]:
+    """Return what is skipped of a step's script, and what is noted, as JSON has them."""
+    return {
+        "skips": [[skip.directive, skip.detail] for skip in step.skips],
+        "notes": [[note.directive, note.detail] for note in step.notes],
+    }
 
 
 def plain_types(step: Step) -> list[list[str | None]]:
@@ -114,8 +125,7 @@ def whole(step: Step) -> dict[str, Any]:
         "why": list(step.why),
         "blocks": [plain_block(block) for block in step.blocks],
         "fingerprint": step.fingerprint,
-        "skips": [[skip.directive, skip.detail] for skip in step.skips],
-        "notes": [[note.directive, note.detail] for note in step.notes],
+        **plain_remarks(step),
         "known": plain_types(step),
     }
 

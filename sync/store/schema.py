@@ -316,6 +316,9 @@ _PASSING = (
     """,
 )
 
+#: Skips and notes have become part of a plan's digest.
+_REMARKS = ("DELETE FROM compilations",)
+
 
 def _filled(dialect: str, tables: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sql.format(text=_TEXT[dialect]) for sql in tables)
@@ -342,6 +345,7 @@ MIGRATIONS: tuple[Mapping[str, tuple[str, ...]], ...] = (
     _both(_CANARIES),
     _both(_COSTS),
     _both(_PASSING),
+    _both(_REMARKS),
 )
 
 #: The version that this code reads and writes.

@@ -10,7 +10,7 @@ from databricks.sql.client import Cursor
 
 from providers.databricks.warehouse import Warehouse
 from providers.databricks.warehouse.faults import Fault, FaultKind
-from sync.model import RunState, Verdict
+from sync.model import Order, RunState, Selection, Verb, Verdict
 from sync.runtime import Runtime
 from tests.support.engine import at, events, opened_runtime, ordered_one, settings_for, texts
 from tests.support.histories import Scripts
@@ -225,3 +225,23 @@ async def test_many_rows(
         )
         rows = cursor.execute("SELECT id FROM users").fetchall()
         assert sorted(row[0] for row in rows) == ["ada", "bob", "cyd"]
+
+
+async def test_an_edit_that_only_adds_what_is_skipped(scripts: Scripts, target: str) -> None:
+    """It makes another plan: what another service has compiled of it, skips and all, is told."""
+    scripts.add("a1", USERS, downgrade='op.drop_table("users")')
+    settings = settings_for(scripts, [target], shadow="auto")
+    async with opened_runtime(settings) as runtime:
+        plain = await ordered_one(runtime)
+        await ordered_one(runtime, Verb.DOWNGRADE, "base")
+        await runtime.release("db-1", actor="ada")
+    scripts.add("a1", f'{USERS}\nop.create_index("ix", "users", ["id"])', after=None)
+    async with opened_runtime(settings) as runtime:
+        (preview,) = await runtime.previews.of(Order(Verb.SYNC), Selection(("db-1",)))
+        assert preview.plan is not None
+        assert preview.plan.digest != plain.plan
+    async with opened_runtime(settings) as runtime:
+        run = await ordered_one(runtime)
+        assert run.plan == preview.plan.digest
+        (skipped,) = await events(runtime, run=run.id, kind="directive.skipped")
+        assert skipped.data["directive"] == "index"
