@@ -133,6 +133,10 @@ class Run(Answer):
     after: Heads | None = Field(description="Heads when the run ended; null until then.")
     approver: str | None = Field(description="Who approved the plan; null where nobody had to.")
     error: str | None = Field(description="Null unless failed, proposed or interrupted.")
+    address: str | None = Field(
+        description="Hash of where its target's database is; runs with the same one are about one "
+        "database, whatever it was called. Null where nobody could tell."
+    )
     warehouse_seconds: float | None = Field(
         description="For how long its sessions on a warehouse were open, added up; null until it "
         "ended, and where none costs.",

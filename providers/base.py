@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Final, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 from providers.types import (
     Heads,
@@ -135,6 +136,18 @@ class Provider(ABC):
             ConnectError, AccessDeniedError: There are no credentials for it; see `open`.
         """
         return RunnerSupport(extension=self.extension)
+
+    def address(self, target: Target) -> str:
+        """Return where *target*'s database is, with nothing that signs in; nothing is opened.
+
+        Equal for URLs that lead to one database, as far as a URL tells. Schemas are not part of
+        it where the target names them.
+
+        Raises:
+            ValueError: The URL cannot be read.
+        """
+        parts = urlsplit(target.url)
+        return parts.netloc.rpartition("@")[2].lower() + parts.path
 
     async def aclose(self) -> None:
         """Release what outlives a session. Safe to call twice."""

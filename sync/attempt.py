@@ -31,7 +31,7 @@ from sync.history import Graph
 from sync.journal import Journal
 from sync.lease import Lease
 from sync.meter import Meter, MeteredProviders
-from sync.model import Decision, Run, RunState, Verb
+from sync.model import Decision, Run, RunState, Trail, Verb
 from sync.orders import is_at_head, is_to_head, require_one_head
 from sync.orphans import settle_all
 from sync.plan.canonical import plan_of
@@ -52,6 +52,7 @@ class Attempt:
     engine: Engine
     run: Run
     target: Target
+    trail: Trail  #: whose runs tell of the target
     lease: Lease
     turn: asyncio.Semaphore  #: how many runs go on at once
     delays: Delays  #: where it waits for a target that is starting
@@ -247,7 +248,9 @@ class Attempt:
 
     def _journal(self, run: Run) -> Journal:
         engine = self.engine
-        return Journal(engine.store, engine.log, engine.leases, lease=self.lease, run=run)
+        return Journal(
+            engine.store, engine.log, engine.leases, lease=self.lease, run=run, trail=self.trail
+        )
 
     @asynccontextmanager
     async def _locked(self) -> AsyncIterator[Session]:

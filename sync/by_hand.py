@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Target
+from sync.addresses import Addresses
 from sync.engine import Engine
 from sync.errors import TargetBusyError, UnknownTicketError
 from sync.events.chain import Draft, Event
@@ -15,14 +16,16 @@ from sync.events.kinds import Kind
 from sync.events.log import event_from
 from sync.lease import Occupied
 from sync.model import Verdict
-from sync.store import targets
+from sync.store import runs, targets
 from sync.store.tables import events, intents
 
 #: What can be settled one by one. A step's and a run's end stands in the version table.
 NOUNS = ("statement", "transaction")
 
 
-async def settle_by_hand(engine: Engine, ticket: str, verdict: Verdict, *, actor: str) -> Event:
+async def settle_by_hand(
+    engine: Engine, addresses: Addresses, ticket: str, verdict: Verdict, *, actor: str
+) -> Event:
     """Put on record what became of the act of *ticket*; the clock then goes on from there.
 
     Raises:
@@ -31,7 +34,7 @@ async def settle_by_hand(engine: Engine, ticket: str, verdict: Verdict, *, actor
     """
     async with engine.log.writing() as batch:
         begun = await doubtful(batch.connection, ticket)
-        target = str(begun.target)
+        target = await present_name(batch.connection, addresses, begun)
         state = await targets.find_to_change(batch.connection, target)
         lease = await engine.leases.acquire(batch.connection, target, str(begun.run))
         if isinstance(lease, Occupied):
@@ -79,6 +82,15 @@ async def doubtful(connection: AsyncConnection, ticket: str) -> Event:
             f"no statement or transaction of ticket {ticket} is in doubt; see levelhead events"
         )
     return event
+
+
+async def present_name(connection: AsyncConnection, addresses: Addresses, begun: Event) -> str:
+    """Return what the target of an intent is called today; as then where it is none any more."""
+    run = await runs.find(connection, str(begun.run))
+    for target, _ in await addresses.found([run] if run else []):
+        if target:
+            return target.name
+    return str(begun.target)
 
 
 def words(begun: Event, verdict: Verdict, actor: str) -> tuple[Draft, Draft]:

@@ -28,9 +28,9 @@ from providers.types import Heads, Outcome
 from sync.errors import AuditError, RunnerLostError
 from sync.events.chain import JSON, Draft, Event
 from sync.events.kinds import Kind
-from sync.events.log import EventLog, event_from
+from sync.events.log import EventLog, event_from, told_of
 from sync.lease import Lease, Leases
-from sync.model import EventQuery, Run
+from sync.model import EventQuery, Run, Trail
 from sync.plan.conversation import Sent
 from sync.resume import Standing, standing_of
 from sync.store import statements
@@ -83,12 +83,14 @@ class Journal:
         *,
         lease: Lease,
         run: Run,
+        trail: Trail | None = None,
     ) -> None:
         self._store = store
         self._log = log
         self._leases = leases
         self._lease = lease
         self._run = run
+        self.trail = trail or Trail(run.target)  #: whose journal goes on here
         self._told: list[Draft] = []  #: ends of steps that are not stored yet
         self._stored_at = monotonic()
         self._standings: dict[tuple[str, Heads], Standing] = {}  #: as read, until more is sent
@@ -140,8 +142,8 @@ class Journal:
             await batch.append(replace(draft, run=doubt.run, data=data))
         self._lease = lease
 
-    async def doubts(self, target: str) -> tuple[Doubt, ...]:
-        """Return what earlier runs left in doubt on *target*, oldest first.
+    async def doubts(self) -> tuple[Doubt, ...]:
+        """Return what earlier runs left in doubt on the target, oldest first.
 
         Raises:
             ChainBrokenError: An intent cannot be read as it was written.
@@ -151,7 +153,7 @@ class Journal:
             found = await connection.execute(
                 select(events)
                 .join(intents, intents.c.sequence == events.c.sequence)
-                .where(intents.c.target == target, events.c.run != self._run.id)
+                .where(told_of(self.trail), events.c.run != self._run.id)
                 .order_by(intents.c.sequence)
             )
             begun = [event_from(row) for row in found]
@@ -244,11 +246,10 @@ class Journal:
         return self._standings[revision, after]
 
     async def _read_standing(self, revision: str, after: Heads) -> Standing:
-        target = self._run.target
-        stamps = EventQuery(target=target, kind=Kind.STAMP_SUCCEEDED, limit=1)
-        last = max((event.sequence for event in await self._log.newest(stamps)), default=0)
-        told = EventQuery(target=target, revision=revision, after=last, limit=EVERY)
-        return standing_of(await self._log.page(told), after)
+        stamps = await self._log.newest(EventQuery(kind=Kind.STAMP_SUCCEEDED, limit=1), self.trail)
+        last = max((event.sequence for event in stamps), default=0)
+        told = EventQuery(revision=revision, after=last, limit=EVERY)
+        return standing_of(await self._log.page(told, self.trail), after)
 
     def _draft(self, noun: str, end: str, ticket: str | None, revision: str | None) -> Draft:
         return Draft(

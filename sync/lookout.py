@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from providers.types import Target
+from sync.addresses import Addresses
 from sync.checks import Checks
 from sync.drifts import Drifts
 from sync.edits import Edit, Edits
@@ -37,6 +38,7 @@ class Lookout:
         self._instruments = instruments
         width = settings.schedule.concurrency
         self.fleet = Fleet(instruments, settings.targets, settings.tenants, width=width)
+        self._addresses = Addresses(instruments.providers, self.fleet)
         self._edits = Edits(instruments, self.fleet)
         self._drifts = Drifts(instruments, self.fleet)
         self._checks = Checks(instruments, self._edits, self._drifts, width=width)
@@ -119,6 +121,13 @@ class Lookout:
             PlanError: The history cannot be loaded.
         """
         return await self._instruments.histories.graph(history)
+
+    async def strays(self) -> tuple[Run, ...]:
+        """Return the runs whose end is not known, and whose database is no target any more."""
+        await self.fleet.recall()
+        async with self._instruments.store.reading() as connection:
+            unended = await runs.open_runs(connection)
+        return tuple(run for target, run in await self._addresses.found(unended) if not target)
 
     async def edits(self) -> tuple[Edit, ...]:
         """Return the applied revisions whose file is another one now."""

@@ -129,7 +129,21 @@ class Run:
     after: Heads | None = None  #: heads when the run ended; None until then
     approver: str | None = None  #: who approved its plan; None where nobody had to
     error: str | None = None  #: one line; None unless failed, proposed or interrupted
+    address: str | None = None  #: hash of where its target's database is; None: not known
     warehouse_seconds: float | None = None  #: its sessions were open; None where none costs
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Which runs tell of one target: those at its address, whatever it was called then.
+
+    Those of its name tell of it too, for its database may have got another address; but not
+    those at an address where another target is now.
+    """
+
+    target: str  #: its name
+    address: str | None = None  #: None: not known, the name alone counts
+    others: frozenset[str] = frozenset()  #: where runs of its name were, and another target is
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,16 +31,17 @@ async def settle_all(
 ) -> Settlement:
     """Settle what earlier runs left in doubt on *target*, and put on record how they ended.
 
+    Runs are its own whose trail is that of *journal*, whatever it was called then.
     *session* holds the lock of the target. *going* is the run that is not an earlier one; without
     it, all are.
     """
     spared = going.id if going else None
-    settled = await settle(session, journal, graph, target.name)
+    settled = await settle(session, journal, graph)
     async with engine.store.reading() as connection:
-        unended = await runs.open_runs_of(connection, target.name)
+        unended = await runs.open_runs_of(connection, journal.trail)
     for orphan in unended:
         if orphan.id != spared:
-            await _close(engine, orphan, settled)
+            await _close(engine, replace(orphan, target=target.name), settled)
     await judge_orphans(engine, target, session, settled, going=spared)
     return settled
 

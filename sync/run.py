@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Target
+from sync.addresses import Addresses
 from sync.attempt import Attempt
 from sync.delay import Delays
 from sync.endings import about, requested
@@ -20,7 +21,7 @@ from sync.errors import RunError, TargetHeldError
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.lease import Lease, Occupied
-from sync.model import Hold, Order, Run, RunState, Status, Verb
+from sync.model import Hold, Order, Run, RunState, Status, Trail, Verb
 from sync.store import runs, targets
 from sync.store.targets import TargetState
 
@@ -33,8 +34,9 @@ logger = logging.getLogger("levelhead")
 class Runs:
     """Starts runs, keeps their tasks, and picks up what others left unfinished."""
 
-    def __init__(self, engine: Engine, *, width: int) -> None:
+    def __init__(self, engine: Engine, addresses: Addresses, *, width: int) -> None:
         self._engine = engine
+        self._addresses = addresses
         self._turn = asyncio.Semaphore(width)
         self._delays = Delays(engine)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -49,11 +51,12 @@ class Runs:
         Raises:
             TargetHeldError: *objection* has one, where the target stands at this moment.
         """
-        run = self._new_run(target, order, rollout, actor)
+        trail = await self._trail(target)
+        run = self._new_run(trail, order, rollout, actor, target.history)
 
         async def work(connection: AsyncConnection) -> tuple[Lease | Run | RunError, list[Draft]]:
             state = await targets.find_to_change(connection, target.name)
-            lease = await self._lease(connection, target, run)
+            lease = await self._lease(connection, trail, run)
             if isinstance(lease, Occupied):
                 return await runs.find(connection, lease.run) or run, []
             if refused := objection(target, order, state):
@@ -67,16 +70,21 @@ class Runs:
             raise found
         if isinstance(found, Run):
             return found
-        attempt = self._attempt(run, target, found)
+        attempt = self._attempt(run, target, trail, found)
         self._start(run.id, attempt.carry_out())
         return run
 
     async def recover(self, target: Target, orphan: Run) -> None:
-        """Settle a run whose service is gone; nothing happens while its lease stands."""
+        """Settle a run whose service is gone; nothing happens while its lease stands.
+
+        It may have another name for *target*.
+        """
+        trail = await self._trail(target)
         async with self._engine.store.writing() as connection:
-            lease = await self._lease_of_orphan(connection, target, orphan)
+            lease = await self._lease_of_orphan(connection, trail, orphan)
         if lease:
-            attempt = self._attempt(orphan, target, lease)
+            orphan = replace(orphan, target=target.name)
+            attempt = self._attempt(orphan, target, trail, lease)
             self._start(orphan.id, attempt.recover())
             await self.finished(orphan.id)
 
@@ -99,21 +107,32 @@ class Runs:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    def _attempt(self, run: Run, target: Target, lease: Lease) -> Attempt:
-        return Attempt(self._engine, run, target, lease, self._turn, self._delays)
+    def _attempt(self, run: Run, target: Target, trail: Trail, lease: Lease) -> Attempt:
+        return Attempt(self._engine, run, target, trail, lease, self._turn, self._delays)
 
-    async def _lease(
-        self, connection: AsyncConnection, target: Target, run: Run
-    ) -> Lease | Occupied:
-        """Lease *target* for *run*; not from a run that is going on here."""
+    async def _trail(self, target: Target) -> Trail:
+        async with self._engine.store.reading() as connection:
+            former = await runs.former_addresses(connection, target.name)
+        return await self._addresses.trail(target, former)
+
+    async def _lease(self, connection: AsyncConnection, trail: Trail, run: Run) -> Lease | Occupied:
+        """Lease a target for *run*; not from a run that is going on here.
+
+        Whoever has its database under another name keeps it, or is overtaken.
+        """
         leases = self._engine.leases
-        return await leases.acquire(connection, target.name, run.id, alive=self._tasks)
+        for name in await runs.former_names(connection, trail):
+            former = await leases.acquire(connection, name, run.id, alive=self._tasks)
+            if isinstance(former, Occupied):
+                return former
+            await leases.release(connection, former)
+        return await leases.acquire(connection, trail.target, run.id, alive=self._tasks)
 
     async def _lease_of_orphan(
-        self, connection: AsyncConnection, target: Target, orphan: Run
+        self, connection: AsyncConnection, trail: Trail, orphan: Run
     ) -> Lease | None:
-        """Lease *target* to settle *orphan*; None where that is another's, or done."""
-        lease = await self._lease(connection, target, orphan)
+        """Lease a target to settle *orphan*; None where that is another's, or done."""
+        lease = await self._lease(connection, trail, orphan)
         if isinstance(lease, Occupied):
             return None
         if await runs.is_open(connection, orphan.id):
@@ -122,12 +141,13 @@ class Runs:
         await self._engine.leases.release(connection, lease)
         return None
 
-    def _new_run(self, target: Target, order: Order, rollout: str, actor: str) -> Run:
+    def _new_run(self, trail: Trail, order: Order, rollout: str, actor: str, history: str) -> Run:
         return Run(
             id=self._engine.log.new_id(),
             rollout=rollout,
-            target=target.name,
-            history=target.history,
+            target=trail.target,
+            address=trail.address,
+            history=history,
             actor=actor,
             order=order,
             state=RunState.REQUESTED,

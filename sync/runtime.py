@@ -32,7 +32,7 @@ class Runtime(Lookout):
     def __init__(self, settings: Settings, engine: Engine) -> None:
         super().__init__(settings, engine)
         self._engine = engine
-        self._runs = Runs(engine, width=settings.schedule.runs)
+        self._runs = Runs(engine, self._addresses, width=settings.schedule.runs)
         self._rollouts = Rollouts(engine, self._runs)
         self.previews = Previews(engine, self.fleet)
         self.approvals = Approvals(engine, four_eyes=settings.approval.four_eyes)
@@ -43,6 +43,7 @@ class Runtime(Lookout):
             edits=self._edits,
             runs=self._runs,
             rollouts=self._rollouts,
+            addresses=self._addresses,
         )
 
     @classmethod
@@ -116,7 +117,8 @@ class Runtime(Lookout):
 
     async def settle(self, ticket: str, verdict: Verdict, *, actor: str) -> Event:
         """Put on record what a person has found out about an act in doubt; see `settle_by_hand`."""
-        return await settle_by_hand(self._engine, ticket, verdict, actor=actor)
+        await self.fleet.recall()
+        return await settle_by_hand(self._engine, self._addresses, ticket, verdict, actor=actor)
 
     async def create_token(self, name: str, role: Role, *, actor: str) -> str:
         """Create a token and return its key, which cannot be shown again.

@@ -25,15 +25,15 @@ class Settlement:
     unknown: tuple[Doubt, ...]  #: what nobody can tell; innermost act first
 
 
-async def settle(session: Session, journal: Journal, graph: Graph, target: str) -> Settlement:
-    """Resolve what earlier runs left in doubt on *target*; each resolution is an event.
+async def settle(session: Session, journal: Journal, graph: Graph) -> Settlement:
+    """Resolve what earlier runs left in doubt on the target; each resolution is an event.
 
     The caller holds the target's lock, so that nothing of it is still going on.
     """
     heads = await session.heads()
     reached: set[str] = set()
     unknown: list[Doubt] = []
-    for doubt in reversed(await journal.doubts(target)):  # inner acts before those around them
+    for doubt in reversed(await journal.doubts()):  # inner acts before those around them
         outcome = await verdict(doubt, session, heads, graph)
         if is_around(doubt, unknown):
             outcome = Outcome.UNKNOWN

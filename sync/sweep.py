@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from providers.errors import UnknownDialectError
 from providers.types import Target
+from sync.addresses import Addresses
 from sync.canary_ends import let_go
 from sync.checks import Checks
 from sync.edits import Edits
@@ -36,6 +37,7 @@ class Sweep:
         edits: Edits,
         runs: Runs,
         rollouts: Rollouts,
+        addresses: Addresses,
     ) -> None:
         self._engine = engine
         self._targets = targets
@@ -43,6 +45,7 @@ class Sweep:
         self._edits = edits
         self._runs = runs
         self._rollouts = rollouts
+        self._addresses = addresses
 
     async def once(self) -> Rollout | None:
         """Sweep once; return the rollout that it started, None where nothing was to do.
@@ -103,7 +106,7 @@ class Sweep:
         if not orphans:
             return
         states = await self._checks.states()
-        found = [(self._targets.get(orphan.target), orphan) for orphan in orphans]
+        found = await self._addresses.found(orphans)
         await asyncio.gather(
             *[
                 self._runs.recover(target, orphan)

@@ -93,6 +93,11 @@ class DatabricksProvider(Provider):
             api = Api(place.login, self._tokens)
             yield DatabricksSession(connection, target, place, self._threads, api)
 
+    def address(self, target: Target) -> str:
+        """Return workspace, catalog and schema, whichever warehouse; see `Provider.address`."""
+        place = at(target)
+        return f"{place.server.lower()}/{place.catalog or ''}/{place.schema or ''}"
+
     def place(self, target: Target) -> Hashable:
         """Return what one session of a warehouse can read; see `Surveying.place`."""
         return place_of(target)

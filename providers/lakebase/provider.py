@@ -50,6 +50,11 @@ class LakebaseProvider(Provider):
         async with AsyncExitStack() as stack:
             yield await self._logged_in(target, stack)
 
+    def address(self, target: Target) -> str:
+        """Return instance or endpoint, and database; see `Provider.address`."""
+        place = address(target.url)
+        return f"{place.workspace.lower()}/{place.instance or place.endpoint}/{place.database}"
+
     def place(self, target: Target) -> str:
         """Return the URL: another identity may see other things; see `Surveying.place`."""
         return target.url

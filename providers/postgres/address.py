@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -29,6 +30,8 @@ _NOT_FOR_THE_SERVER = frozenset(
 
 #: SQLAlchemy's asyncpg dialect calls it `ssl`.
 _RENAMED = {"ssl": "sslmode"}
+
+_PORT = re.compile(r":\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,18 @@ def address(url: str) -> Address:
         server=parts.netloc.rpartition("@")[2] or given.get("host", "(default)"),
         database=unquote(parts.path.removeprefix("/")) or given.get("dbname", "(default)"),
     )
+
+
+def located(url: str) -> str:
+    """Return host, port and database of *url*, as the driver takes them.
+
+    Raises:
+        ValueError: It cannot be told where the password ends.
+    """
+    place, given = address(url), dict(parse_qsl(urlsplit(url).query))
+    host, port = place.server.lower(), given.get("port", "5432")
+    database = given.get("database", place.database)
+    return f"{host if _PORT.search(host) else f'{host}:{port}'}/{database}"
 
 
 def _options(query: str) -> str:

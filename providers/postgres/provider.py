@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from providers.base import Provider, Session
 from providers.errors import ConnectionLostError
-from providers.postgres.address import on_database
+from providers.postgres.address import located, on_database
 from providers.postgres.connecting import close, connect_to_act
 from providers.postgres.survey import Reader
 from providers.postgres.warm import Warm
@@ -54,6 +54,10 @@ class PostgresProvider(Provider):
             yield PostgresSession(connection, target)
         finally:
             await close(connection)
+
+    def address(self, target: Target) -> str:
+        """Return host, port and database; see `Provider.address`."""
+        return located(target.url)
 
     def place(self, target: Target) -> str:
         """Return the URL: another user may see other things; see `Surveying.place`."""

@@ -23,7 +23,7 @@ from sync.edits import Edit
 from sync.errors import AuditError, MultipleHeadsError, UnknownRevisionError
 from sync.expansion import Answer, Expansion, Tenant, expanded, shortened, tenants_of
 from sync.history import Graph, behind, strangers
-from sync.model import RunQuery, Selection, TargetStatus
+from sync.model import Run, RunQuery, Selection, TargetStatus
 from sync.plan.processes import Runners
 from sync.pool import Providers
 from sync.runtime import Runtime
@@ -86,6 +86,7 @@ async def look(settings: Settings) -> list[Finding]:
         token_file(settings.control.token_file),
         *scripts,
         *await edits(settings),
+        *await strays(settings),
         *[each for answer in answers for each in answered(answer, targets)],
         *visits,
         *await drifts(settings),
@@ -172,6 +173,24 @@ def edited(edit: Edit) -> Finding:
     held = f"{count(len(edit.targets), 'target')} ({joined([*edit.targets[:NAMED], *more])})"
     text = f"{edit}, on {held}; restore the file"
     return Finding(Verdict.WARN, f"history {edit.history}", text, exit_code=1)
+
+
+async def strays(settings: Settings) -> list[Finding]:
+    """Tell which runs nobody can settle, for their database is no target any more."""
+    file = control_file(settings.control.url.get_secret_value())
+    if file and not file.exists():
+        return []
+    try:
+        async with Runtime.open_reading(settings) as runtime:
+            return [strayed(run) for run in await runtime.strays()]
+    except LevelheadError:
+        return []  # told of the control database itself
+
+
+def strayed(run: Run) -> Finding:
+    """Return what is to be said of a run that nobody can settle."""
+    text = f"{run.target}: {run.state}, and no target is its database any more; make it a target"
+    return Finding(Verdict.WARN, f"run {run.id}", f"{text} again, by any name", exit_code=1)
 
 
 async def drifts(settings: Settings) -> list[Finding]:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync.errors import ChainBrokenError, ControlDatabaseError
@@ -16,9 +16,9 @@ from sync.events.batch import Batch
 from sync.events.chain import GENESIS, Draft, Event, Head, seal, verify
 from sync.events.kinds import Kind
 from sync.events.sharing import Sharing, T, Work
-from sync.model import EventQuery
+from sync.model import EventQuery, Trail
 from sync.store.engine import Store
-from sync.store.tables import chain_head, events
+from sync.store.tables import chain_head, events, runs
 from sync.store.text import canonical, moment_from_text, moment_to_text, parse_object
 from sync.store.translate import CommitInDoubtError
 
@@ -133,23 +133,23 @@ class EventLog:
         async with self.writing() as batch:
             return await batch.append(*drafts)
 
-    async def page(self, query: EventQuery) -> tuple[Event, ...]:
-        """Return the events that match, oldest first.
+    async def page(self, query: EventQuery, trail: Trail | None = None) -> tuple[Event, ...]:
+        """Return the events that match, oldest first; with *trail* those that tell of its target.
 
         Raises:
             ChainBrokenError: An event cannot be read as it was written.
             ControlDatabaseError: The database refused.
         """
-        return await self._select(*_conditions(query), limit=query.limit)
+        return await self._select(*_conditions(query, trail), limit=query.limit)
 
-    async def newest(self, query: EventQuery) -> tuple[Event, ...]:
-        """Return the last events that match, as many as the limit says, oldest first.
+    async def newest(self, query: EventQuery, trail: Trail | None = None) -> tuple[Event, ...]:
+        """Return the last events that match, as many as the limit says, oldest first; see `page`.
 
         Raises:
             ChainBrokenError: An event cannot be read as it was written.
             ControlDatabaseError: The database refused.
         """
-        wanted = select(events).where(*_conditions(query)).order_by(events.c.sequence.desc())
+        wanted = select(events).where(*_conditions(query, trail)).order_by(events.c.sequence.desc())
         async with self.store.reading() as connection:
             rows = (await connection.execute(wanted.limit(query.limit))).all()
         return tuple(map(event_from, reversed(rows)))
@@ -211,7 +211,7 @@ async def _held_head(connection: AsyncConnection) -> Head:
     return Head(row.sequence, row.hash)
 
 
-def _conditions(query: EventQuery) -> list[ColumnElement[bool]]:
+def _conditions(query: EventQuery, trail: Trail | None) -> list[ColumnElement[bool]]:
     wanted = {
         events.c.target: query.target,
         events.c.history: query.history,
@@ -222,11 +222,25 @@ def _conditions(query: EventQuery) -> list[ColumnElement[bool]]:
     }
     conditions = [column == value for column, value in wanted.items() if value is not None]
     conditions.append(events.c.sequence > query.after)
+    if trail is not None:
+        conditions.append(told_of(trail))
     if query.since is not None:
         conditions.append(events.c.at >= moment_to_text(query.since))
     if query.until is not None:
         conditions.append(events.c.at < moment_to_text(query.until))
     return conditions
+
+
+def told_of(trail: Trail) -> ColumnElement[bool]:
+    """Return the condition for events that tell of the target of *trail*."""
+    by_name = events.c.target == trail.target
+    if trail.others:
+        elsewhere = select(runs.c.id).where(runs.c.address.in_(trail.others))
+        by_name = and_(by_name, events.c.run.not_in(elsewhere))
+    if trail.address is None:
+        return by_name
+    here = select(runs.c.id).where(runs.c.address == trail.address)
+    return or_(by_name, events.c.run.in_(here))
 
 
 def _row_of(event: Event) -> dict[str, object]:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Update, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Update,
+    and_,
+    false,
+    not_,
+    or_,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Heads
 from sync.errors import ControlDatabaseError
-from sync.model import Order, Run, RunQuery, RunState, Verb
+from sync.model import Order, Run, RunQuery, RunState, Trail, Verb
 from sync.store.tables import runs
 
 #: States of a run that may have to be taken up again after a restart.
@@ -74,6 +86,7 @@ async def insert(connection: AsyncConnection, run: Run) -> None:
             approver=run.approver,
             error=run.error,
             warehouse_seconds=run.warehouse_seconds,
+            address=run.address,
         )
     )
 
@@ -142,11 +155,35 @@ async def open_runs(connection: AsyncConnection) -> tuple[Run, ...]:
     return tuple(map(run_from, found))
 
 
-async def open_runs_of(connection: AsyncConnection, target: str) -> tuple[Run, ...]:
-    """Return the runs on *target* whose end is not known, oldest first."""
-    wanted = select(runs).where(runs.c.target == target, runs.c.state.in_(OPEN))
+async def open_runs_of(connection: AsyncConnection, trail: Trail) -> tuple[Run, ...]:
+    """Return the runs of *trail* whose end is not known, oldest first."""
+    wanted = select(runs).where(runs.c.id.in_(runs_of(trail)), runs.c.state.in_(OPEN))
     found = await connection.execute(wanted.order_by(runs.c.requested_at, runs.c.id))
     return tuple(map(run_from, found))
+
+
+def runs_of(trail: Trail) -> Select[tuple[str]]:
+    """Return the query for the ids of the runs of *trail*."""
+    is_elsewhere = and_(runs.c.address.is_not(None), runs.c.address.in_(trail.others))
+    by_name = and_(runs.c.target == trail.target, not_(is_elsewhere))
+    return select(runs.c.id).where(or_(by_name, _is_here(trail)))
+
+
+def _is_here(trail: Trail) -> ColumnElement[bool]:
+    return false() if trail.address is None else runs.c.address == trail.address
+
+
+async def former_addresses(connection: AsyncConnection, target: str) -> frozenset[str]:
+    """Return where the runs of targets of this name were."""
+    wanted = select(runs.c.address).where(runs.c.target == target, runs.c.address.is_not(None))
+    return frozenset(await connection.scalars(wanted.distinct()))
+
+
+async def former_names(connection: AsyncConnection, trail: Trail) -> Sequence[str]:
+    """Return other names under which runs at the address have no end yet, sorted."""
+    wanted = select(runs.c.target).where(_is_here(trail), runs.c.target != trail.target)
+    found = await connection.scalars(wanted.where(runs.c.state.in_(OPEN)).distinct())
+    return sorted(found)
 
 
 async def is_open(connection: AsyncConnection, run_id: str) -> bool:
@@ -178,4 +215,5 @@ def run_from(row: Row[Any]) -> Run:
         approver=row.approver,
         error=row.error,
         warehouse_seconds=row.warehouse_seconds,
+        address=row.address,
     )

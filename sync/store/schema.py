@@ -319,6 +319,11 @@ _PASSING = (
 #: Skips and notes have become part of a plan's digest.
 _REMARKS = ("DELETE FROM compilations",)
 
+_ADDRESSES = (
+    "ALTER TABLE runs ADD COLUMN address {text}",
+    "CREATE INDEX runs_address ON runs (address)",
+)
+
 
 def _filled(dialect: str, tables: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sql.format(text=_TEXT[dialect]) for sql in tables)
@@ -346,6 +351,7 @@ MIGRATIONS: tuple[Mapping[str, tuple[str, ...]], ...] = (
     _both(_COSTS),
     _both(_PASSING),
     _both(_REMARKS),
+    _both(_ADDRESSES),
 )
 
 #: The version that this code reads and writes.

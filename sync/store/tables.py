@@ -135,6 +135,7 @@ runs = Table(
     Column("approver", Text),
     Column("error", Text),
     Column("warehouse_seconds", Float),
+    Column("address", Text),
 )
 
 targets = Table(

@@ -187,7 +187,7 @@ async def test_lost_act_stays_in_doubt(service: Service, error: BaseException) -
             raise error
     _, ended = await service.events()
     assert ended.kind is Kind.STATEMENT_INTERRUPTED
-    assert len(await (await next_run(service)).doubts("orders-eu")) == 1
+    assert len(await (await next_run(service)).doubts()) == 1
 
 
 async def test_cancelled_task_still_writes_the_end(service: Service) -> None:
@@ -277,7 +277,7 @@ async def test_end_that_cannot_be_stored_is_a_doubt(service: Service) -> None:
         async with journal.action("statement"):
             await alter(service.store, "ALTER TABLE chain_head RENAME TO gone")
     await alter(service.store, "ALTER TABLE gone RENAME TO chain_head")
-    (doubt,) = await (await next_run(service)).doubts("orders-eu")
+    (doubt,) = await (await next_run(service)).doubts()
     assert doubt.noun == "statement"
 
 
@@ -304,9 +304,9 @@ async def test_doubts_are_found_oldest_first(service: Service) -> None:
             pass
     second = await next_run(service)
     await leave_in_doubt(second, index="2")
-    assert [doubt.run for doubt in await second.doubts("orders-eu")] == ["run-1"]
+    assert [doubt.run for doubt in await second.doubts()] == ["run-1"]
     third = await next_run(service, "run-3")
-    one, two = await third.doubts("orders-eu")
+    one, two = await third.doubts()
     assert [one.facts, two.facts] == [{"index": "1"}, {"index": "2"}]
     assert one == Doubt(
         noun="statement",
@@ -317,7 +317,6 @@ async def test_doubts_are_found_oldest_first(service: Service) -> None:
         statements=(statements.digest_of(SQL),),
         sqls=(SQL,),
     )
-    assert await third.doubts("billing") == ()
 
 
 async def test_kill_leaves_a_doubt(service: Service) -> None:
@@ -325,7 +324,7 @@ async def test_kill_leaves_a_doubt(service: Service) -> None:
     journal = await service.journal()
     action = journal.action("run", plan="digest", after=["a1"])
     await action.__aenter__()
-    (doubt,) = await (await next_run(service)).doubts("orders-eu")
+    (doubt,) = await (await next_run(service)).doubts()
     assert (doubt.noun, doubt.facts) == ("run", {"plan": "digest", "after": ["a1"]})
     assert doubt.statements == doubt.sqls == ()
     await action.__aexit__(None, None, None)
@@ -336,21 +335,21 @@ async def test_resolved_doubt(service: Service, outcome: Outcome) -> None:
     """A resolution is an event of the run in doubt; it ends the doubt unless it says unknown."""
     await leave_in_doubt(await service.journal())
     second = await next_run(service)
-    (doubt,) = await second.doubts("orders-eu")
+    (doubt,) = await second.doubts()
     await second.resolve(doubt, outcome)
     event = (await service.events())[-1]
     assert (event.kind, event.ticket) == (Kind.STATEMENT_RESOLVED, doubt.ticket)
     assert (event.run, event.revision) == ("run-1", "a1")
     assert event.data == {"outcome": outcome.value, "resolver": "run-2"}
     left = (doubt,) if outcome is Outcome.UNKNOWN else ()
-    assert await second.doubts("orders-eu") == left
+    assert await second.doubts() == left
 
 
 async def test_overtaken_service_resolves_nothing(service: Service) -> None:
     """Only who holds the target may say what became of a doubt."""
     await leave_in_doubt(await service.journal(ttl=timedelta(0)))
     old = await service.journal("run-2", ttl=timedelta(0))
-    (doubt,) = await old.doubts("orders-eu")
+    (doubt,) = await old.doubts()
     await replace(service, name="two").journal("run-3")
     with pytest.raises(LeaseLostError):
         await old.resolve(doubt, Outcome.ABSENT)
