@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import Field
 
-from api.schemas import Answer, Heads, Moment, Question, Text
+from api.questions import Question, Text
+from api.schemas import Answer, Heads, Moment
 from sync.model import CanaryState, PlanQuery, PlanState
 from sync.plan.model import StepClass
 

@@ -9,8 +9,9 @@ from fastapi import APIRouter, HTTPException, Path, Request
 
 from api.auth import Reader
 from api.deps import Engine, next_page
+from api.questions import EventQueryString
 from api.routes import PROBLEMS
-from api.schemas import Event, EventQueryString, Page, Statement, Verification
+from api.schemas import Event, Page, Statement, Verification
 
 router = APIRouter(tags=["audit log"], responses=PROBLEMS, dependencies=[Reader])
 

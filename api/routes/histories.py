@@ -8,8 +8,9 @@ from fastapi import APIRouter, HTTPException
 
 from api.auth import Reader
 from api.deps import Engine
+from api.questions import Text
 from api.routes import PROBLEMS
-from api.schemas import Graph, Revision, Text
+from api.schemas import Graph, Revision
 
 router = APIRouter(tags=["histories"], responses=PROBLEMS, dependencies=[Reader])
 

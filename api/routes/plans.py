@@ -9,8 +9,9 @@ from fastapi import APIRouter, Path, Request
 from api.auth import Approver, Reader
 from api.deps import Engine, next_page
 from api.plan_schemas import DecisionRequest, PlanDetails, PlanQueryString, PlanRecord
+from api.questions import Text
 from api.routes import PROBLEMS
-from api.schemas import Page, Text
+from api.schemas import Page
 
 router = APIRouter(tags=["plans"], responses=PROBLEMS)
 

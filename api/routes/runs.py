@@ -8,8 +8,9 @@ from fastapi import APIRouter, HTTPException, Request
 
 from api.auth import Reader
 from api.deps import PREFIX, Engine, next_page
+from api.questions import RunQueryString, Text
 from api.routes import PROBLEMS
-from api.schemas import Event, Page, Rollout, Run, RunQueryString, RunWithEvents, Text
+from api.schemas import Event, Page, Rollout, Run, RunWithEvents
 from sync.model import EventQuery
 
 router = APIRouter(tags=["runs"], responses=PROBLEMS, dependencies=[Reader])

@@ -10,19 +10,9 @@ from fastapi import APIRouter, Response
 from api.auth import Operator, Reader
 from api.deps import PREFIX, Engine
 from api.plan_schemas import Preview
+from api.questions import Downgrade, Stamp, SyncMany, SyncOne, TargetQueryString, Text
 from api.routes import PROBLEMS
-from api.schemas import (
-    Downgrade,
-    Listing,
-    Rollout,
-    Run,
-    Stamp,
-    SyncMany,
-    SyncOne,
-    Target,
-    TargetQueryString,
-    Text,
-)
+from api.schemas import Listing, Rollout, Run, Target
 from sync.model import Order, Selection
 from sync.runtime import Runtime
 

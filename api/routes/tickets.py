@@ -6,8 +6,9 @@ from fastapi import APIRouter
 
 from api.auth import Operator
 from api.deps import Engine
+from api.questions import Settle, Text
 from api.routes import PROBLEMS
-from api.schemas import Event, Settle, Text
+from api.schemas import Event
 
 router = APIRouter(tags=["tickets"], responses=PROBLEMS)
 

@@ -8,8 +8,9 @@ from fastapi import APIRouter, HTTPException, Response
 
 from api.auth import Admin
 from api.deps import Engine
+from api.questions import Text, TokenRequest
 from api.routes import PROBLEMS
-from api.schemas import Listing, NewToken, Text, Token, TokenRequest
+from api.schemas import Listing, NewToken, Token
 from providers.errors import ConfigError
 
 router = APIRouter(tags=["tokens"], responses=PROBLEMS)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from api import plan_schemas, schemas, tenant_schemas
+from api import plan_schemas, questions, schemas, tenant_schemas
 from sync import model
 from sync.approval import PlanDetails, StatementLock
 from sync.events.chain import Draft, Event, seal
@@ -42,8 +42,8 @@ NOON = datetime(2031, 5, 6, 12, tzinfo=UTC)
         (plan_schemas.PlanDetails, PlanDetails),
         (plan_schemas.StatementLock, StatementLock),
         (schemas.Revision, Revision),
-        (schemas.EventFilter, model.EventQuery),
-        (schemas.RunFilter, model.RunQuery),
+        (questions.EventFilter, model.EventQuery),
+        (questions.RunFilter, model.RunQuery),
     ],
 )
 def test_schemas_and_values_have_the_same_fields(answer: type[BaseModel], value: type) -> None:
@@ -72,13 +72,13 @@ def test_event_with_broken_text_is_still_shown() -> None:
 @pytest.mark.parametrize("label", ["region", "=eu", "="])
 def test_labels_are_pairs(label: str) -> None:
     """A label in a query is name=value; the value may hold more signs of equality."""
-    assert schemas.TargetFilter(label=["a=b=c"]).labels() == {"a": "b=c"}
+    assert questions.TargetFilter(label=["a=b=c"]).labels() == {"a": "b=c"}
     with pytest.raises(ValidationError, match="must be name=value"):
-        schemas.TargetFilter(label=[label])
+        questions.TargetFilter(label=[label])
 
 
-@pytest.mark.parametrize("question", [schemas.SyncOne, schemas.SyncMany, schemas.Stamp])
-def test_unknown_keys_are_refused(question: type[schemas.Question]) -> None:
+@pytest.mark.parametrize("question", [questions.SyncOne, questions.SyncMany, questions.Stamp])
+def test_unknown_keys_are_refused(question: type[questions.Question]) -> None:
     """A misspelled key is a mistake, not a wish for the default."""
     with pytest.raises(ValidationError, match="Extra inputs"):
         question.model_validate({"to": "head", "dryrun": True})
