@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync.errors import LeaseLostError
@@ -23,6 +23,9 @@ from sync.store.upsert import insert_absent
 _MOMENT = 0.1
 
 _NOBODY = {"holder": None, "run": None, "expires_at": None}
+
+_CHANGE = leases.update().where(leases.c.target == bindparam("of"))
+_RELEASE = _CHANGE.where(leases.c.holder == bindparam("by"), leases.c.token == bindparam("under"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class Leases:
         self._store = store
         self._holder = holder
         self._ttl = ttl
+        wanted = select(leases, store.now().label("now"))
+        self._held = wanted.where(leases.c.target == bindparam("of")).with_for_update()
 
     async def acquire(
         self,
@@ -109,8 +114,8 @@ class Leases:
 
     async def release(self, connection: AsyncConnection, lease: Lease) -> bool:
         """Free the target, in the caller's transaction; False where it is ours no more."""
-        ours = {"target": lease.target, "holder": lease.holder, "token": lease.token}
-        freed = await connection.execute(leases.update().filter_by(**ours).values(_NOBODY))
+        ours = {"of": lease.target, "by": lease.holder, "under": lease.token}
+        freed = await connection.execute(_RELEASE, _NOBODY | ours)
         return freed.rowcount == 1
 
     async def _held_row(self, connection: AsyncConnection, target: str) -> Row[Any] | None:
@@ -119,8 +124,7 @@ class Leases:
         Where it had to wait for the row, the time may be that of before: then it takes somebody's
         lease for younger than it is, never for older.
         """
-        wanted = select(leases, self._store.now().label("now")).where(leases.c.target == target)
-        return (await connection.execute(wanted.with_for_update())).one_or_none()
+        return (await connection.execute(self._held, {"of": target})).one_or_none()
 
     async def _new_row(self, connection: AsyncConnection, target: str) -> Row[Any]:
         """Make the row of a target that was never leased, and hold it."""
@@ -151,4 +155,4 @@ def _row_of(lease: Lease) -> dict[str, object]:
 
 
 async def _set(connection: AsyncConnection, target: str, values: dict[str, Any]) -> None:
-    await connection.execute(leases.update().where(leases.c.target == target).values(values))
+    await connection.execute(_CHANGE, values | {"of": target})

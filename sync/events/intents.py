@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sqlalchemy import bindparam
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Outcome
@@ -15,6 +16,9 @@ from sync.store.tables import intents
 
 #: What a person or a later run may find out about a ticket, and that ends the doubt.
 _SETTLED = frozenset({Outcome.APPLIED, Outcome.ABSENT})
+
+_OPEN = intents.insert()
+_CLOSE = intents.delete().where(intents.c.ticket.in_(bindparam("tickets", expanding=True)))
 
 
 async def follow(connection: AsyncConnection, events: Iterable[Event]) -> None:
@@ -29,9 +33,9 @@ async def follow(connection: AsyncConnection, events: Iterable[Event]) -> None:
         elif _ends(event) and begun.pop(event.ticket, None) is None:
             ended.append(event.ticket)
     if begun:
-        await connection.execute(intents.insert(), list(begun.values()))
+        await connection.execute(_OPEN, list(begun.values()))
     if ended:
-        await connection.execute(intents.delete().where(intents.c.ticket.in_(ended)))
+        await connection.execute(_CLOSE, {"tickets": ended})
 
 
 def _row_of(event: Event) -> dict[str, object]:

@@ -25,6 +25,10 @@ from sync.store.translate import CommitInDoubtError
 #: How many events `EventLog.verify` holds at a time.
 BATCH = 1000
 
+_INSERT = events.insert()
+_HOLD_HEAD = select(chain_head).with_for_update()
+_MOVE_HEAD = chain_head.update()
+
 
 class EventLog:
     """The append-only, gapless, hash-chained table of events.
@@ -66,9 +70,9 @@ class EventLog:
             return ()
         head = await _held_head(connection)
         added = self._sealed(drafts, head)
-        await connection.execute(events.insert(), [_row_of(each) for each in added])
+        await connection.execute(_INSERT, [_row_of(each) for each in added])
         last = {"sequence": added[-1].sequence, "hash": added[-1].hash}
-        await connection.execute(chain_head.update().values(last))
+        await connection.execute(_MOVE_HEAD, last)
         await intents.follow(connection, added)
         return added
 
@@ -204,7 +208,7 @@ class EventLog:
 
 async def _held_head(connection: AsyncConnection) -> Head:
     """Return the end of the log, and keep it there until the transaction ends."""
-    found = await connection.execute(select(chain_head).with_for_update())
+    found = await connection.execute(_HOLD_HEAD)
     row = found.one_or_none()
     if row is None:
         raise ChainBrokenError("where the log ends is not recorded", sequence=1)

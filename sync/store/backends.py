@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import ColumnElement, DateTime, event, func, literal, text
+from sqlalchemy import ColumnElement, DateTime, bindparam, event, func, text
 from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection, IsolationLevel
 from sqlalchemy.exc import DisconnectionError
@@ -29,6 +29,10 @@ PATIENCE = 30
 
 #: Seconds after which a connection that rested is asked whether it lives.
 _LONG = 10.0
+
+#: Connections to Postgres of an engine at most. They are kept: to sign on costs the service more
+#: than all that a run asks of its control database.
+_MOST = 15
 
 #: Where a connection of a pool notes since when it rests.
 _SINCE = "levelhead.rests_since"
@@ -60,7 +64,10 @@ class Backend(ABC):
 
     @abstractmethod
     def now(self, clock: Callable[[], datetime]) -> ColumnElement[datetime]:
-        """Return what a query selects for the time by the clock that every service shares."""
+        """Return what a query selects for the time by the clock that every service shares.
+
+        It is the time when the query is sent, however long before it was put together.
+        """
 
     @abstractmethod
     async def migrate_alone(self, connection: AsyncConnection) -> None:
@@ -126,8 +133,8 @@ class SqliteBackend(Backend):
         await undisturbed(connection.start())
 
     def now(self, clock: Callable[[], datetime]) -> ColumnElement[datetime]:
-        """Return the service's own clock: it is the only one."""
-        return literal(clock().astimezone(UTC), Moment())
+        """Return the service's own clock, asked at each query: it is the only one."""
+        return bindparam("now", callable_=lambda: clock().astimezone(UTC), type_=Moment())
 
     async def migrate_alone(self, connection: AsyncConnection) -> None:
         """Do nothing: BEGIN IMMEDIATE lets one writer in."""
@@ -172,6 +179,9 @@ class PostgresBackend(Backend):
                 "server_settings": {**settings, **more},
             },
             isolation_level=isolation,
+            pool_size=_MOST,
+            max_overflow=0,
+            pool_use_lifo=True,  # few connections do most of the work, and know the statements
             pool_timeout=PATIENCE,
             hide_parameters=True,
         )

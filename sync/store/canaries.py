@@ -6,13 +6,17 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync.model import Canary, CanaryState
 from sync.store.tables import canaries
 from sync.store.text import canonical
 from sync.store.upsert import insert_if_absent
+
+_UNDER_WAY = select(canaries).where(
+    canaries.c.target == bindparam("of"), canaries.c.state == CanaryState.CHOSEN
+)
 
 
 async def find(connection: AsyncConnection, plan: str) -> Canary | None:
@@ -28,9 +32,7 @@ async def of_plans(connection: AsyncConnection, plans: Iterable[str]) -> Mapping
 
 async def under_way(connection: AsyncConnection, target: str) -> tuple[Canary, ...]:
     """Return the canaries of *target* that nobody has judged."""
-    found = await connection.execute(
-        select(canaries).where(canaries.c.target == target, canaries.c.state == CanaryState.CHOSEN)
-    )
+    found = await connection.execute(_UNDER_WAY, {"of": target})
     return tuple(map(_canary, found))
 
 

@@ -122,7 +122,7 @@ class Store:
                 await asyncio.shield(connection.close())
 
     def now(self) -> ColumnElement[datetime]:
-        """Return what a query selects for the time by the control database's clock."""
+        """Return what a query selects for the time by the control database's clock, when sent."""
         return self._backend.now(self._clock)
 
 

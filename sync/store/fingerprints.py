@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Heads
 from sync.store.tables import fingerprints
 from sync.store.text import canonical
 from sync.store.upsert import insert_or_replace
+
+_FIND = select(fingerprints).where(fingerprints.c.target == bindparam("of"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ async def save(connection: AsyncConnection, known: Fingerprints) -> None:
 
 async def find(connection: AsyncConnection, target: str) -> Fingerprints:
     """Return what is known about *target*, be it nothing."""
-    found = await connection.execute(select(fingerprints).where(fingerprints.c.target == target))
+    found = await connection.execute(_FIND, {"of": target})
     row = found.one_or_none()
     return Fingerprints(target=target) if row is None else _known(row)
 

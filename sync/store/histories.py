@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync.history import Graph, Revision, WayBack
 from sync.store.tables import graphs, revisions
 from sync.store.text import canonical
 from sync.store.upsert import insert_absent, insert_or_replace
+
+_KNOWN = select(revisions.c.revision).where(revisions.c.history == bindparam("of")).distinct()
 
 
 async def save_graph(connection: AsyncConnection, graph: Graph, *, now: datetime) -> None:
@@ -40,10 +42,7 @@ async def load_graph(connection: AsyncConnection, history: str) -> Graph | None:
 
 async def known_revisions(connection: AsyncConnection, history: str) -> frozenset[str]:
     """Return every revision that was ever seen in *history*, on disk now or not."""
-    found = await connection.scalars(
-        select(revisions.c.revision).where(revisions.c.history == history).distinct()
-    )
-    return frozenset(found)
+    return frozenset(await connection.scalars(_KNOWN, {"of": history}))
 
 
 async def known_files(connection: AsyncConnection, history: str) -> frozenset[tuple[str, str]]:

@@ -11,8 +11,8 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
-    Update,
     and_,
+    bindparam,
     false,
     not_,
     or_,
@@ -49,6 +49,12 @@ _LAST = text("""
 """)
 
 
+_INSERT = runs.insert()
+_CHANGE = runs.update().where(runs.c.id == bindparam("of"))
+_CHANGE_MOVING = _CHANGE.where(runs.c.state.in_(MOVING))
+_FIND = select(runs).where(runs.c.id == bindparam("of"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunChange:
     """What became known about a run; None leaves a field as it is.
@@ -68,27 +74,26 @@ class RunChange:
 
 async def insert(connection: AsyncConnection, run: Run) -> None:
     """Store a new run."""
-    await connection.execute(
-        runs.insert().values(
-            id=run.id,
-            rollout=run.rollout,
-            target=run.target,
-            history=run.history,
-            actor=run.actor,
-            verb=run.order.verb,
-            destination=run.order.to,
-            state=run.state,
-            requested_at=run.requested_at,
-            ended_at=run.ended_at,
-            plan=run.plan,
-            before=run.before,
-            after=run.after,
-            approver=run.approver,
-            error=run.error,
-            warehouse_seconds=run.warehouse_seconds,
-            address=run.address,
-        )
-    )
+    row = {
+        "id": run.id,
+        "rollout": run.rollout,
+        "target": run.target,
+        "history": run.history,
+        "actor": run.actor,
+        "verb": run.order.verb,
+        "destination": run.order.to,
+        "state": run.state,
+        "requested_at": run.requested_at,
+        "ended_at": run.ended_at,
+        "plan": run.plan,
+        "before": run.before,
+        "after": run.after,
+        "approver": run.approver,
+        "error": run.error,
+        "warehouse_seconds": run.warehouse_seconds,
+        "address": run.address,
+    }
+    await connection.execute(_INSERT, row)
 
 
 async def update(connection: AsyncConnection, run_id: str, change: RunChange) -> None:
@@ -97,27 +102,27 @@ async def update(connection: AsyncConnection, run_id: str, change: RunChange) ->
     Raises:
         ControlDatabaseError: There is no such run.
     """
-    changed = await connection.execute(_changed(run_id, change))
+    changed = await connection.execute(_CHANGE, _changed(run_id, change))
     if changed.rowcount != 1:
         raise ControlDatabaseError(f"control database: no run {run_id} to change")
 
 
 async def update_moving(connection: AsyncConnection, run_id: str, change: RunChange) -> None:
     """Do as `update`, unless somebody has written down by now how the run ended."""
-    await connection.execute(_changed(run_id, change).where(runs.c.state.in_(MOVING)))
+    await connection.execute(_CHANGE_MOVING, _changed(run_id, change))
 
 
-def _changed(run_id: str, change: RunChange) -> Update:
+def _changed(run_id: str, change: RunChange) -> dict[str, Any]:
     given = {name: getattr(change, name) for name in RunChange.__slots__}
     values = {name: value for name, value in given.items() if value is not None}
     if change.state is RunState.SUCCEEDED:
         values["error"] = None
-    return runs.update().where(runs.c.id == run_id).values(values)
+    return {**values, "of": run_id}
 
 
 async def find(connection: AsyncConnection, run_id: str) -> Run | None:
     """Return the run; None where there is none."""
-    row = (await connection.execute(select(runs).where(runs.c.id == run_id))).one_or_none()
+    row = (await connection.execute(_FIND, {"of": run_id})).one_or_none()
     return None if row is None else run_from(row)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.types import Snapshot
 from sync.store.tables import canaries, fingerprints, snapshots
 from sync.store.text import canonical
 from sync.store.upsert import insert_absent
+
+_IS_KEPT = select(snapshots.c.fingerprint).where(snapshots.c.fingerprint == bindparam("of"))
 
 
 async def keep(connection: AsyncConnection, snapshot: Snapshot) -> None:
@@ -22,8 +24,7 @@ async def keep(connection: AsyncConnection, snapshot: Snapshot) -> None:
 
 async def is_kept(connection: AsyncConnection, fingerprint: str) -> bool:
     """Tell whether there is a snapshot of this fingerprint."""
-    wanted = select(snapshots.c.fingerprint).where(snapshots.c.fingerprint == fingerprint)
-    return await connection.scalar(wanted) is not None
+    return await connection.scalar(_IS_KEPT, {"of": fingerprint}) is not None
 
 
 async def find(connection: AsyncConnection, fingerprint: str) -> Snapshot | None:

@@ -16,6 +16,9 @@ from sync.store.listed import texts
 from sync.store.tables import targets
 from sync.store.upsert import insert_or_replace
 
+_FIND = select(targets).where(targets.c.target == bindparam("of"))
+_FIND_TO_CHANGE = _FIND.with_for_update()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetState:
@@ -101,16 +104,14 @@ def _free(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 
 async def find(connection: AsyncConnection, target: str) -> TargetState | None:
     """Return what is known about *target*; None where it was never checked."""
-    found = await connection.execute(select(targets).where(targets.c.target == target))
+    found = await connection.execute(_FIND, {"of": target})
     row = found.one_or_none()
     return None if row is None else _state(row)
 
 
 async def find_to_change(connection: AsyncConnection, target: str) -> TargetState | None:
     """Do as `find`, and let nobody else change the row until the transaction ends."""
-    found = await connection.execute(
-        select(targets).where(targets.c.target == target).with_for_update()
-    )
+    found = await connection.execute(_FIND_TO_CHANGE, {"of": target})
     row = found.one_or_none()
     return None if row is None else _state(row)
 
