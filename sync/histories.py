@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TypeAlias
 
+from providers.types import Heads
 from sync.errors import PlanError
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.events.log import EventLog
-from sync.history import Graph
+from sync.fresh import Fresh
+from sync.history import Graph, strangers
 from sync.plan.findings import Level
 from sync.scripts import digest_of
 from sync.settings import History
@@ -34,7 +37,7 @@ class Histories:
         self._ask = ask
         self._store = store
         self._graphs: dict[str, Graph] = {}
-        self._locks = {name: asyncio.Lock() for name in histories}
+        self._looks = {name: Fresh[Graph]() for name in histories}
 
     def __getitem__(self, name: str) -> History:
         return self._histories[name]
@@ -52,12 +55,14 @@ class Histories:
         Raises:
             PlanError: The history cannot be loaded; the message says why.
         """
-        async with self._locks[name]:
-            known = self._graphs.get(name) or await self._stored(name)
-            if known is None or await asyncio.to_thread(digest_of, known.locations) != known.digest:
-                known = await self._loaded(name, known)
-            self._graphs[name] = known
-            return known
+        return await self._looks[name].get(partial(self._looked, name))
+
+    async def _looked(self, name: str) -> Graph:
+        known = self._graphs.get(name) or await self._stored(name)
+        if known is None or await asyncio.to_thread(digest_of, known.locations) != known.digest:
+            known = await self._loaded(name, known)
+        self._graphs[name] = known
+        return known
 
     async def knowledge(self, name: str) -> Knowledge:
         """Return what is known of the history, be it only why it cannot be loaded."""
@@ -65,6 +70,19 @@ class Histories:
             graph = await self.graph(name)
         except PlanError as error:
             return Knowledge(None, problem=str(error))
+        return await self._all_of(name, graph)
+
+    async def knowledge_at(self, name: str, heads: Heads | None) -> Knowledge:
+        """Do as `knowledge` to judge a target at *heads*; read no more than that takes."""
+        try:
+            graph = await self.graph(name)
+        except PlanError as error:
+            return Knowledge(None, problem=str(error))
+        if heads is None or not strangers(graph, heads):
+            return Knowledge(graph)
+        return await self._all_of(name, graph)
+
+    async def _all_of(self, name: str, graph: Graph) -> Knowledge:
         async with self._store.reading() as connection:
             return Knowledge(graph, await known_revisions(connection, name))
 

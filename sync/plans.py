@@ -6,9 +6,9 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 from sync.events.chain import Draft
 from sync.events.kinds import Kind
 from sync.events.log import EventLog
+from sync.fresh import Fresh
 from sync.histories import Histories
 from sync.history import Graph
 from sync.lints import Lints
@@ -38,6 +39,19 @@ AT_HAND = 64
 SCHEMA_NAMES = ("version_table_schema", "default_schema_name", "url.query")
 
 
+@dataclass(frozen=True, slots=True)
+class AtHand:
+    """What was compiled, and the looks at what it was compiled from."""
+
+    compilation: Compilation
+    looks: Fresh[bool] = field(default_factory=Fresh)
+
+    async def has_changed(self, history: History) -> bool:
+        """Tell whether a file that the compilation has read is another one now."""
+        look = partial(asyncio.to_thread, changed, history, self.compilation.sources)
+        return await self.looks.get(look)
+
+
 class Plans:
     """Finds plans; this one keeps nothing, `RecordedPlans` does."""
 
@@ -48,7 +62,7 @@ class Plans:
         self._histories = histories
         self._lints = lints
         self._store = store
-        self._found: dict[str, Compilation] = {}  #: the last ones, so that many targets read one
+        self._found: dict[str, AtHand] = {}  #: the last ones, so that many targets read one
         self._own: set[str] = set()  #: keys of what comes out otherwise in each schema
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -107,15 +121,18 @@ class Plans:
 
     async def _recalled(self, route: Route, graph: Graph) -> Plan | None:
         key = key_of(route, graph)
-        if (found := self._found.get(key)) is None:
-            async with self._store.reading() as connection:
-                found = await plans.recall(connection, key)
-        if found is None or await asyncio.to_thread(changed, route.history, found.sources):
+        found = self._found.get(key) or await self._stored(key)
+        if found is None or await found.has_changed(route.history):
             return None
         self._hold(key, found)
-        return with_scripts(found.plan, graph)
+        return with_scripts(found.compilation.plan, graph)
 
-    def _hold(self, key: str, found: Compilation) -> None:
+    async def _stored(self, key: str) -> AtHand | None:
+        async with self._store.reading() as connection:
+            found = await plans.recall(connection, key)
+        return None if found is None else AtHand(found)
+
+    def _hold(self, key: str, found: AtHand) -> None:
         """Keep the newest plans at hand."""
         self._found.pop(key, None)
         self._found[key] = found
@@ -173,6 +190,8 @@ def key_of(route: Route, graph: Graph) -> str:
 def with_scripts(plan: Plan, graph: Graph) -> Plan:
     """Return *plan* with the files that are on disk now: several can come to the same SQL."""
     files = {revision.id: revision.digest for revision in graph.revisions.values()}
+    if all(files.get(step.revision, step.script) == step.script for step in plan.steps):
+        return plan
     steps = (replace(step, script=files.get(step.revision, step.script)) for step in plan.steps)
     return replace(plan, steps=tuple(steps))
 
