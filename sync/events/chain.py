@@ -9,14 +9,15 @@ and data: keys sorted, no blanks, absent fields null, `at` as in
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from sync.errors import ChainBrokenError
 from sync.events.kinds import Kind
-from sync.store.text import JSON, canonical, moment_from_text, moment_to_text, parse_object
+from sync.store.text import JSON, canonical, moment_to_text
 
 __all__ = ["GENESIS", "JSON", "Draft", "Event", "Head", "seal", "verify"]
 
@@ -54,6 +55,9 @@ class Head:
     hash: str
 
 
+_OF_DRAFT = tuple(each.name for each in fields(Draft))
+_HASHED = tuple(each.name for each in fields(Event) if each.name not in {"previous", "hash"})
+
 #: Where the chain ends before its first event.
 GENESIS = Head(0, "0" * 64)
 
@@ -74,18 +78,19 @@ def seal(
         TypeError: The data holds something that JSON has no word for.
         ValueError: The data holds a number that is not finite, or *at* names no time zone.
     """
-    facts = {each.name: getattr(draft, each.name) for each in fields(Draft)}
-    facts["data"] = parse_object(canonical(draft.data))
-    at = moment_from_text(moment_to_text(at))
-    event = Event(**facts, sequence=sequence, id=id, at=at, previous=previous, hash="")
-    return replace(event, hash=_hash(event))
+    facts = {name: getattr(draft, name) for name in _OF_DRAFT}
+    facts |= {"sequence": sequence, "id": id, "data": json.loads(canonical(draft.data))}
+    sealed = _hash(facts | {"at": moment_to_text(at)}, previous)
+    return Event(**facts, at=at.astimezone(UTC), previous=previous, hash=sealed)
 
 
-def _hash(event: Event) -> str:
-    facts = {each.name: getattr(event, each.name) for each in fields(Event)}
-    del facts["hash"], facts["previous"]
-    text = canonical(facts | {"at": moment_to_text(event.at)})
-    return sha256((event.previous + text).encode()).hexdigest()
+def _hash(facts: Mapping[str, JSON], previous: str) -> str:
+    return sha256((previous + canonical(facts)).encode()).hexdigest()
+
+
+def _hash_of(event: Event) -> str:
+    facts = {name: getattr(event, name) for name in _HASHED}
+    return _hash(facts | {"at": moment_to_text(event.at)}, event.previous)
 
 
 def verify(events: Iterable[Event], previous: Head) -> Head:
@@ -110,5 +115,5 @@ def _check(event: Event, previous: Head) -> None:
         )
     if event.previous != previous.hash:
         raise ChainBrokenError("it does not follow the one before it", sequence=event.sequence)
-    if event.hash != _hash(event):
+    if event.hash != _hash_of(event):
         raise ChainBrokenError("it is not as it was written", sequence=event.sequence)
