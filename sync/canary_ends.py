@@ -52,18 +52,22 @@ async def verdict(
 
 
 async def judge_orphans(
-    engine: Engine, target: Target, session: Session, settled: Settlement, *, going: str | None
+    engine: Engine,
+    target: Target,
+    session: Session,
+    settled: Settlement,
+    chosen: Iterable[Canary],
+    *,
+    going: str | None,
 ) -> None:
-    """Judge canaries of *target* whose run is gone; *session* holds its lock.
+    """Judge those *chosen* of *target* whose run is gone; *session* holds its lock.
 
     *going* is the id of the run that is not; None where there is none. What is in doubt, a person
     settles first.
     """
     if settled.unknown:
         return
-    async with engine.store.reading() as connection:
-        found = await canaries.under_way(connection, target.name)
-    for canary in found:
+    for canary in chosen:
         if canary.run != going:
             await _judge_orphan(engine, target, session, settled, canary)
 

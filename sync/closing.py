@@ -52,7 +52,7 @@ class Closing:
         Raises:
             AuditError: It could not be put on record; the next service settles it.
         """
-        knowledge = await self.engine.histories.knowledge(self.target.history)
+        knowledge = await self.engine.histories.knowledge_at(self.target.history, end.heads)
         now = self.engine.clock()
 
         async def work(connection: AsyncConnection) -> tuple[None, Sequence[Draft]]:
@@ -65,7 +65,7 @@ class Closing:
             if isinstance(end.error, ApprovalNeededError):
                 await approvals.propose(connection, proposal_of(self.run, end.error, now))
             drifts = await self._record_schema(connection, end)
-            tried = await ended(connection, self.run, end, self.proof, now)
+            tried = await self._judge(connection, end, now)
             told = (*self._unwritten(end), *events_of(self.run, old, new), *drifts, *tried)
             return None, (*told, *self._used())
 
@@ -73,7 +73,7 @@ class Closing:
 
     async def give_back(self, end: Ending) -> None:
         """Say what a recovery of the run found: it sets no hold, and ends none."""
-        knowledge = await self.engine.histories.knowledge(self.target.history)
+        knowledge = await self.engine.histories.knowledge_at(self.target.history, end.heads)
         now = self.engine.clock()
         async with self.engine.log.writing() as batch:
             old = await targets.find_to_change(batch.connection, self.target.name)
@@ -89,6 +89,14 @@ class Closing:
         """Say how the run ended, unless that was found out meanwhile; nothing of the target."""
         await runs.update_moving(connection, self.run.id, self._change(end, now))
         return (*self._unwritten(end), about(self.run, Kind.LEASE_LOST), *self._used())
+
+    async def _judge(
+        self, connection: AsyncConnection, end: Ending, now: datetime
+    ) -> Sequence[Draft]:
+        """Say what the end means for canaries, where the history has any."""
+        if not self.engine.histories[self.target.history].canary:
+            return ()
+        return await ended(connection, self.run, end, self.proof, now)
 
     def _unwritten(self, end: Ending) -> Sequence[Draft]:
         """Return the event of the end, where the journal has not written it."""

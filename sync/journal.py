@@ -43,6 +43,8 @@ PACE = timedelta(seconds=1)
 #: More events than a step has.
 EVERY = 1_000_000
 
+_NOTHING: Mapping[str, JSON] = {}
+
 #: After these nobody knows yet what became of the act.
 _DOUBTFUL = (ConnectionLostError, RunnerLostError)
 
@@ -190,8 +192,7 @@ class Journal:
 
         It is stored with whatever is stored next, but no later than `PACE` after the last.
         """
-        draft = self._draft("step", "succeeded", None, revision)
-        self._told.append(replace(draft, data=facts))
+        self._told.append(self._draft("step", "succeeded", None, revision, facts))
         if monotonic() - self._stored_at > PACE.total_seconds():
             await self._log.record(*self._told)
             self._has_told()
@@ -235,7 +236,8 @@ class Journal:
 
         Of some nobody has seen the end. Empty where `applied` is empty for want of a step.
         """
-        digests = (await self._standing(revision, after)).tried()
+        if not (digests := (await self._standing(revision, after)).tried()):
+            return ()
         async with self._store.reading() as connection:
             texts = await statements.texts(connection, digests)
         return tuple(texts[digest] for digest in digests)
@@ -251,7 +253,14 @@ class Journal:
         told = EventQuery(revision=revision, after=last, limit=EVERY)
         return standing_of(await self._log.page(told, self.trail), after)
 
-    def _draft(self, noun: str, end: str, ticket: str | None, revision: str | None) -> Draft:
+    def _draft(
+        self,
+        noun: str,
+        end: str,
+        ticket: str | None,
+        revision: str | None,
+        facts: Mapping[str, JSON] = _NOTHING,
+    ) -> Draft:
         return Draft(
             kind=Kind(f"{noun}.{end}"),
             actor=self._run.actor,
@@ -260,6 +269,7 @@ class Journal:
             run=self._run.id,
             revision=revision,
             ticket=ticket,
+            data=facts,
         )
 
     async def _intend(self, draft: Draft, facts: Mapping[str, JSON], sqls: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from sync.history import Graph
 from sync.journal import Journal
 from sync.model import EventQuery, Run
 from sync.settlement import Settlement, settle
-from sync.store import runs
+from sync.store import canaries, runs
 
 
 async def settle_all(
@@ -39,10 +39,11 @@ async def settle_all(
     settled = await settle(session, journal, graph)
     async with engine.store.reading() as connection:
         unended = await runs.open_runs_of(connection, journal.trail)
+        chosen = await canaries.under_way(connection, target.name)
     for orphan in unended:
         if orphan.id != spared:
             await _close(engine, replace(orphan, target=target.name), settled)
-    await judge_orphans(engine, target, session, settled, going=spared)
+    await judge_orphans(engine, target, session, settled, chosen, going=spared)
     return settled
 
 
