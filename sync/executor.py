@@ -20,7 +20,7 @@ from sync.live import Company, begun
 from sync.plan.canonical import plain
 from sync.plan.conversation import Conversation
 from sync.plan.model import Plan, Step, StepClass
-from sync.replay import is_replayed, remains, repair, replay
+from sync.replay import is_replayed, is_replayed_whole, remains, repair, replay
 from sync.retries import Retries
 from sync.visit import Visit
 
@@ -91,8 +91,7 @@ class Executor:
     async def _advance(self, session: Session, done: int) -> int:
         """Carry out what comes next: a replay, or live steps; return how many are done then."""
         step = self.plan.steps[done]
-        await repair(step, session, self.journal)
-        if step.kind is not StepClass.LIVE and await is_replayed(step, session, self.journal):
+        if await self._is_replayed(step, session):
             await replay(step, session, self.journal, self.retries)
             return done + 1
         end = max(done + 1, end_of_live(self.plan.steps, done))
@@ -102,6 +101,13 @@ class Executor:
 
     async def _accompany(self, talk: Conversation) -> None:
         await Company(talk, self.journal, self.retries).accompany()
+
+    async def _is_replayed(self, step: Step, session: Session) -> bool:
+        """Repair what *step* has left behind earlier, and tell whether it is replayed."""
+        if is_replayed_whole(step, session):
+            return True
+        await repair(step, session, self.journal)
+        return step.kind is not StepClass.LIVE and await is_replayed(step, session, self.journal)
 
     @asynccontextmanager
     async def _begun(self, part: slice) -> AsyncIterator[Conversation]:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
+from functools import lru_cache
+from typing import TypeAlias
 
 from asyncpg import exceptions as pg
 
@@ -24,37 +27,45 @@ NOT_KEPT = "LH002"
 #: whether a script has set a limit for itself, which then holds, as it does under Alembic.
 _NONE = 2**31 - 1
 
+#: Settings of a session and their values.
+Limits: TypeAlias = tuple[tuple[str, timedelta], ...]
+
+#: Many targets are sent the same few texts.
+_same = lru_cache(1024)
+
 NO_LIMITS = f"SET lock_timeout = {_NONE}; SET statement_timeout = {_NONE}"
 
 
 def limits(target: Target) -> str:
     """Return SQL that sets the target's timeouts for the session, beneath those of scripts."""
-    return _changed(_limits(target), dict.fromkeys(_limits(target), _NONE), "false")
+    return _changed(_limits(target), _no_limits(target), "false")
 
 
 def lifted_limits(target: Target) -> str:
     """Return SQL that takes back what `limits` has set, and leaves what a script has set."""
-    return _changed(dict.fromkeys(_limits(target), _NONE), _limits(target), "false")
+    return _changed(_no_limits(target), _limits(target), "false")
 
 
 def local_limits(target: Target) -> str:
     """Return SQL that sets the target's timeouts for the transaction, beneath those of scripts."""
-    return _changed(_limits(target), dict.fromkeys(_limits(target), _NONE), "true")
+    return _changed(_limits(target), _no_limits(target), "true")
 
 
-def _limits(target: Target) -> dict[str, int]:
-    return {
-        "lock_timeout": milliseconds(target.lock_timeout),
-        "statement_timeout": milliseconds(target.statement_timeout),
-    }
+def _limits(target: Target) -> Limits:
+    return (("lock_timeout", target.lock_timeout), ("statement_timeout", target.statement_timeout))
 
 
-def _changed(values: dict[str, int], found: dict[str, int], is_local: str) -> str:
+def _no_limits(target: Target) -> Limits:
+    return tuple((name, timedelta(milliseconds=_NONE)) for name, _ in _limits(target))
+
+
+@_same
+def _changed(values: Limits, found: Limits, is_local: str) -> str:
     """Return SQL that gives settings their *values* where they are as *found*."""
     return "; ".join(
-        f"SELECT set_config('{name}', '{value}', {is_local})"
-        f" WHERE current_setting('{name}')::interval = interval '{found[name]} milliseconds'"
-        for name, value in values.items()
+        f"SELECT set_config('{name}', '{milliseconds(value)}', {is_local})"
+        f" WHERE current_setting('{name}')::interval = interval '{milliseconds(old)} milliseconds'"
+        for (name, value), (_, old) in zip(values, found, strict=True)
     )
 
 
@@ -64,8 +75,12 @@ def guard(target: Target, before: Heads) -> str:
     It creates the version table where it is missing, as Alembic does, and keeps others
     from writing to it: the rows cannot be locked for that, as there may be none.
     """
-    table = version_table(target)
     key = identifier(f"{target.version_table}_pkc")
+    return _guard(version_table(target), key, before)
+
+
+@_same
+def _guard(table: str, key: str, before: Heads) -> str:
     return _block(f"""
         IF to_regclass({literal(table)}) IS NULL THEN
             BEGIN
@@ -83,7 +98,11 @@ def guard(target: Target, before: Heads) -> str:
 
 def stamp(target: Target, after: Heads) -> str:
     """Return SQL that replaces the rows of the version table by *after*, and reads them back."""
-    table = version_table(target)
+    return _stamp(version_table(target), after)
+
+
+@_same
+def _stamp(table: str, after: Heads) -> str:
     rows = literal(json.dumps(sorted(after)))
     return _block(f"""
         DELETE FROM {table};
