@@ -121,9 +121,11 @@ class Plans:
 
     async def _recalled(self, route: Route, graph: Graph) -> Plan | None:
         key = key_of(route, graph)
-        found = self._found.get(key) or await self._stored(key)
+        found = self._found.get(key)
         if found is None or await found.has_changed(route.history):
-            return None
+            found = await self._stored(key)  # somebody may have compiled it anew
+            if found is None or await found.has_changed(route.history):
+                return None
         self._hold(key, found)
         return with_scripts(found.compilation.plan, graph)
 

@@ -161,3 +161,23 @@ async def test_collations_belong_to_the_catalog(
     async with opened_runtime(settings_for(scripts, [url], shadow=postgres.admin_url)) as runtime:
         (step,) = await steps_of(runtime)
     assert step.kind is StepClass.CATALOG
+
+
+async def test_a_module_that_a_script_imports_changes(
+    scripts: Scripts, databases: Databases, postgres: Postgres
+) -> None:
+    """What was compiled before the change is compiled anew: once, though the old is at hand."""
+    module = scripts.folder / "names_of_tables.py"
+    module.write_text('TABLE = "old"')
+    scripts.add("a1", "import names_of_tables\nop.create_table(names_of_tables.TABLE)")
+    urls = await databases(4)
+    async with opened_runtime(settings_for(scripts, urls, shadow=postgres.admin_url)) as runtime:
+        await ordered(runtime, Verb.SYNC, "head", "db-1")
+        await ordered(runtime, Verb.SYNC, "head", "db-2")
+        module.write_text('TABLE = "new"')
+        await ordered(runtime, Verb.SYNC, "head", "db-3")
+        runtime._engine.plans._compiler = None  # type: ignore[assignment]  # nobody may ask it
+        (run,) = await ordered(runtime, Verb.SYNC, "head", "db-4")
+        assert run.state is RunState.SUCCEEDED, run.error
+    found = [await tables(url) - {"alembic_version"} for url in urls]
+    assert found == [{"old"}, {"old"}, {"new"}, {"new"}]
