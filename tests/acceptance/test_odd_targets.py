@@ -8,16 +8,16 @@ from tests.support.cli import Project
 from tests.support.engine import execute, tables, version
 from tests.support.postgres import Databases, Postgres
 
-MANY = 40
+MANY = 20
 #: Their places: one has a table already, the other a row that a constraint refuses.
-TAKEN, REFUSED = 37, 12
+TAKEN, REFUSED = 17, 12
 
 TWO = """op.execute("CREATE TABLE x ()")
     op.execute("CREATE TABLE y (z text)")"""
 CHECKED = 'op.execute("ALTER TABLE t_a1 ADD CONSTRAINT low CHECK (id < 10)")'
 
 
-async def test_two_of_forty_are_odd(
+async def test_two_of_twenty_are_odd(
     tmp_path: Path, databases: Databases, postgres: Postgres
 ) -> None:
     """Each stops at the revision that it refuses, its statement named; all others reach head."""
