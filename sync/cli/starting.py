@@ -23,7 +23,11 @@ def begin() -> None:
 
 
 def end() -> None:
-    """Do as Python does from now on: what was begun has to be ended in order."""
+    """Do as Python does from now on: what was begun has to be ended in order.
+
+    What was imported stays as long as the process: nobody looks for garbage among it.
+    """
+    gc.freeze()
     gc.enable()
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
