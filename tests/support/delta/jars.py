@@ -1,11 +1,12 @@
 """The jars of Spark and Delta Lake: fetched by Maven, once, beside the checkout's .venv.
 
-``python -m tests.support.delta.jars`` fetches them; where it cannot, it says why and ends with 1.
+``python -m tests.support.delta.jars`` fetches them; where it cannot, it says why and ends with 69.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -84,4 +85,5 @@ if __name__ == "__main__":
     try:
         jars()
     except MissingError as missing:
-        sys.exit(str(missing))
+        sys.stderr.write(f"{missing}\n")
+        sys.exit(os.EX_UNAVAILABLE)
