@@ -9,11 +9,12 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from providers.types import Heads
 from sync.images import words_of
 from sync.whereabouts import Whereabouts, followed, parts_of, sql_of
 
 _FLAGS = re.IGNORECASE | re.DOTALL
-_MARK = re.compile(r"^\s*/\*.*?\*/\s*", re.DOTALL)
+_AHEAD = re.compile(r"(?:\s+|/\*.*?\*/|--[^\n]*(?:\n|$))*", re.DOTALL)
 
 _KEYS = "keys belong to the catalog, not to a version"
 
@@ -41,31 +42,44 @@ _BEYOND: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What one run has recorded and sent."""
+
+    run: str  #: its id
+    versions: Mapping[str, int | None]  #: ahead of its first statement; see `sync.images`
+    sent: Sequence[str]  #: every SQL text of it that may have had an effect, oldest first
+
+
+@dataclass(frozen=True, slots=True)
 class RestorePlan:
     """SQL for somebody to look at and to send, and what it does not do."""
 
     run: str
+    since: str  #: the run ahead of which it leads: an earlier one where that had begun a revision
     statements: tuple[str, ...]  #: in order
+    stamp: tuple[str, ...]  #: revisions that are to be stamped then, in order
     remarks: tuple[str, ...]  #: one line each
 
 
-def restore_plan(
-    run: str, versions: Mapping[str, int | None], sent: Sequence[str], version_table: str
-) -> RestorePlan:
-    """Return what undoes *run*, of which these texts were sent, oldest first.
+def restore_plan(parts: Sequence[Part], version_table: str, before: Heads) -> RestorePlan:
+    """Return what undoes a run.
 
     Args:
-        run: Its id.
-        versions: What it has recorded before; see `sync.images`.
-        sent: Every SQL text of the run that may have had an effect.
+        parts: The run comes last; ahead of it those in whose half of a revision it began.
         version_table: Its name; whatever else was touched, it was.
+        before: Where the target was ahead of them all.
     """
-    texts = [_MARK.sub("", sql).strip() for sql in sent]
+    run = parts[-1].run
+    versions = first_images(parts)
+    texts = [sql for part in parts for sql in map(bare, part.sent)]
     names = [parts_of(table) for table in versions]
     home = names[0][:-1] if names else ()
     where = followed(texts, home=home, known=names, aside=f"_of_run_{run[:8]}")
-    words = words_of([*texts, version_table])
-    touched = {table: version for table, version in versions.items() if _is_touched(table, words)}
+    touched = {
+        table: version
+        for table, version in versions.items()
+        if parts_of(table) in where.touched or parts_of(table)[-1] == version_table.lower()
+    }
     remarks = (
         *_lost(touched, where),
         *_without_version(touched),
@@ -73,10 +87,33 @@ def restore_plan(
         *_beyond(texts),
     )
     return RestorePlan(
-        run,
-        (*where.way_back(), *_restored(touched, where)),
-        tuple(dict.fromkeys(remarks)),
+        run=run,
+        since=parts[0].run,
+        statements=(*where.way_back(), *_restored(touched, where)),
+        stamp=tuple(sorted(before)) or ("base",),
+        remarks=tuple(dict.fromkeys(remarks)),
     )
+
+
+def first_images(parts: Sequence[Part]) -> Mapping[str, int | None]:
+    """Return the versions that tables had ahead of all *parts*.
+
+    What a later one has found counts only of tables that the earlier ones did not name.
+    """
+    found: dict[str, int | None] = {}
+    named: frozenset[str] = frozenset()
+    for part in parts:
+        for table, version in part.versions.items():
+            if not _is_named(table, named):
+                found.setdefault(table, version)
+        named |= words_of(map(bare, part.sent))
+    return found
+
+
+def bare(sql: str) -> str:
+    """Return *sql* from its first word on: no comment ahead of it."""
+    ahead = _AHEAD.match(sql)
+    return sql[ahead.end() if ahead else 0 :].strip()
 
 
 def _restored(touched: Mapping[str, int | None], where: Whereabouts) -> Iterator[str]:
@@ -125,6 +162,6 @@ def _beyond(texts: Sequence[str]) -> Iterator[str]:
                 yield f"{' '.join(sql.split())[:80]}: {remark}"
 
 
-def _is_touched(table: str, words: Collection[str]) -> bool:
+def _is_named(table: str, words: Collection[str]) -> bool:
     """Tell whether the last part of a table's name is made up of *words*."""
     return words_of([table.rsplit("`.`", maxsplit=1)[-1]]) <= frozenset(words)

@@ -34,6 +34,7 @@ class Standing:
 
     after: Heads  #: where the step leads: up and down are steps of their own
     sent: dict[str, tuple[Sent, ...]] = field(default_factory=dict)  #: by ticket
+    runs: dict[str, str] = field(default_factory=dict)  #: that sent it, by ticket
     final: set[str] = field(default_factory=set)  #: tickets
 
     def tell(self, event: Event) -> None:
@@ -41,6 +42,7 @@ class Standing:
         ticket = cast("str", event.ticket)
         if event.kind in BEGAN and heads_of(event) == self.after and "repairs" not in event.data:
             self.sent[ticket] = sent_by(event)
+            self.runs[ticket] = cast("str", event.run)
         elif event.kind in ENDED or (event.kind in RESOLVED and was_applied(event)):
             self.final.add(ticket)
         elif forgets(event):
@@ -51,6 +53,10 @@ class Standing:
         """Return the statements that stand."""
         kept = (sent for ticket, sent in self.sent.items() if ticket in self.final)
         return tuple(one for several in kept for one in several)
+
+    def senders(self) -> tuple[str, ...]:
+        """Return the ids of the runs that sent what stands, in order."""
+        return tuple(dict.fromkeys(self.runs[t] for t in self.sent if t in self.final))
 
     def tried(self) -> tuple[str, ...]:
         """Return the digests of what was sent and does not stand, each once."""

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from sync.images import words_of
+
 #: Catalog, schema and table in lower case, as far as they are known.
 Name: TypeAlias = tuple[str, ...]
 
@@ -16,12 +18,18 @@ _NAME = r"((?:`(?:[^`]|``)+`|[\w$]+)(?:\s*\.\s*(?:`(?:[^`]|``)+`|[\w$]+))*)"
 
 _DROPPED = re.compile(rf"DROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?{_NAME}", _FLAGS)
 _RENAMED = re.compile(rf"ALTER\s+TABLE\s+{_NAME}\s+RENAME\s+TO\s+{_NAME}", _FLAGS)
-_CREATED = re.compile(
-    rf"CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}", _FLAGS
-)
+_REPLACED = re.compile(rf"(?:CREATE\s+OR\s+)?REPLACE\s+TABLE\s+{_NAME}", _FLAGS)
+_CREATED = re.compile(rf"CREATE\s+(?:EXTERNAL\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}", _FLAGS)
 _CHANGED = re.compile(
     r"(?:ALTER\s+TABLE|UPDATE|DELETE\s+FROM|MERGE\s+INTO|TRUNCATE\s+TABLE|COMMENT\s+ON\s+TABLE"
     rf"|INSERT\s+(?:INTO|OVERWRITE)(?:\s+TABLE)?)\s+{_NAME}",
+    _FLAGS,
+)
+
+#: What names tables, and makes no version of any.
+_ASIDE = re.compile(
+    r"(?:CREATE|DROP|ALTER)\s+(?:OR\s+REPLACE\s+)?(?:MATERIALIZED\s+|TEMPORARY\s+)?VIEW\b"
+    r"|(?:GRANT|REVOKE|USE)\b",
     _FLAGS,
 )
 
@@ -62,6 +70,7 @@ class Whereabouts:
     undoings: list[Undoing] = field(default_factory=list)
     lost: set[Name] = field(default_factory=set)  #: that UNDROP would not find under their names
     strangers: dict[Name, None] = field(default_factory=dict)  #: changed, and not at home
+    touched: set[Name] = field(default_factory=set)  #: by the names that they had before
     _now: dict[Name, Table] = field(default_factory=dict)
     _vacated: set[Name] = field(default_factory=set)
     _dropped: dict[Name, Table] = field(default_factory=dict)  #: by the name that they had then
@@ -76,10 +85,15 @@ class Whereabouts:
             self._rename(self._full(renamed[1]), self._full(renamed[2]))
         elif dropped := _DROPPED.match(sql):
             self._drop(self._full(dropped[1]))
+        elif replaced := _REPLACED.match(sql):
+            self._touch(self._now.get(self._full(replaced[1])))
+            self._create(self._full(replaced[1]))
         elif created := _CREATED.match(sql):
             self._create(self._full(created[1]))
         elif changed := _CHANGED.match(sql):
-            self._table(self._full(changed[1]))
+            self._touch(self._table(self._full(changed[1])))
+        elif not _ASIDE.match(sql):
+            self._suspect(sql)
 
     def way_back(self) -> Iterator[str]:
         """Yield what gives tables their names back, the last change first."""
@@ -116,8 +130,20 @@ class Whereabouts:
             self._now[name] = Table(name)
         return self._now.get(name)
 
+    def _touch(self, table: Table | None) -> None:
+        if table is not None and table.before is not None:
+            self.touched.add(table.before)
+
+    def _suspect(self, sql: str) -> None:
+        """Take every table for touched that a statement of an unknown kind may name."""
+        words = words_of([sql])
+        for name, table in self._now.items():
+            if words_of(name[-1:]) <= words:
+                self._touch(table)
+
     def _rename(self, old: Name, new: Name) -> None:
         if table := self._table(old):
+            self._touch(table)
             self._now[new] = self._now.pop(old)
             self._vacated.add(old)
             sql = f"ALTER TABLE {sql_of(new)} RENAME TO {sql_of(old)}"
@@ -127,6 +153,7 @@ class Whereabouts:
         table = self._table(name)
         if table is None:
             return
+        self._touch(table)
         del self._now[name]
         self._vacated.add(name)
         hidden = self._dropped.get(name)

@@ -55,7 +55,7 @@ async def succeeded(project: Project, *command: str) -> Said:
 
 
 async def test_rows_and_names_are_back(ruined: Project, cursor: Cursor, schema: str) -> None:
-    """After the printed statements each table is what it was, and so is the revision."""
+    """After what is printed each table is what it was, and so is the revision."""
     (last, *_) = (await succeeded(ruined, "runs", "--json")).json()
     said = await succeeded(ruined, "restore-plan", last["id"])
     cursor.execute("USE main.default")  # whoever sends them need not be in the schema
@@ -69,8 +69,11 @@ async def test_rows_and_names_are_back(ruined: Project, cursor: Cursor, schema: 
     assert cursor.execute("SELECT * FROM old").fetchall() == [(7,)]
     assert cursor.execute("SELECT * FROM teams").fetchall() == []
     assert cursor.execute("SELECT version_num FROM alembic_version").fetchall() == [("a1",)]
-    status = await ruined.run("status")
-    assert status.out.split()[3] == "behind"
+    stamp = said.out.splitlines()[-1].removeprefix("-- then: levelhead ")
+    assert stamp == "stamp eu a1"
+    await succeeded(ruined, *stamp.split())
+    (status,) = (await ruined.run("status", "--json")).json()
+    assert (status["status"], status["heads"]) == ("held", ["a1"])
 
 
 async def test_what_is_not_restored_is_said(ruined: Project, schema: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync.restore import restore_plan
+from sync.restore import Part, restore_plan
 
 USERS, VERSIONS, OTHER = (f"`main`.`eu`.`{name}`" for name in ("users", "alembic_version", "other"))
 BEFORE = {USERS: 7, VERSIONS: 3, OTHER: 1, "`main`.`eu`.`totals`": None}
@@ -15,7 +15,7 @@ ASIDE = "`main`.`eu`.`users_of_run_r1`"
 
 def plan(*sent: str) -> tuple[list[str], list[str]]:
     """Return statements and remarks for a run that has sent this."""
-    found = restore_plan("r1", BEFORE, sent, "alembic_version")
+    found = restore_plan([Part("r1", BEFORE, sent)], "alembic_version", frozenset({"a1"}))
     return [*found.statements], [*found.remarks]
 
 
@@ -140,3 +140,53 @@ def test_beyond(sql: str, words: str) -> None:
     """What no version holds is said."""
     _, remarks = plan(sql)
     assert any(words in remark for remark in remarks)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO other SELECT * FROM users",
+        "MERGE INTO other USING users ON a = b WHEN MATCHED THEN DELETE",
+        "UPDATE other SET users = 'users'",
+        "ALTER TABLE other ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES users",
+        "UPDATE us.users SET a = 1",
+        "CREATE TABLE IF NOT EXISTS users (id INT)",
+        "CREATE OR REPLACE VIEW v AS SELECT * FROM users",
+        "GRANT SELECT ON TABLE users TO ada",
+    ],
+)
+def test_what_was_only_read(sql: str) -> None:
+    """A table that a statement but names is left alone: others have written to it since."""
+    statements, _ = plan(sql)
+    assert BACK not in statements
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COPY INTO users FROM 's3://x'",
+        "WITH a AS (SELECT 1) INSERT INTO users SELECT * FROM a",
+        "INSERT OVERWRITE TABLE MAIN.EU.Users VALUES (1)",
+        "REPLACE TABLE users (a INT)",
+    ],
+)
+def test_what_may_have_been_written(sql: str) -> None:
+    """A statement of an unknown kind may have changed whatever it names."""
+    assert plan(sql)[0] == [BACK, STAMP]
+
+
+@pytest.mark.parametrize("ahead", ["-- away with it\n", "/* old */\n  ", "-- a\n/* b */ -- c\n"])
+def test_comments_ahead(ahead: str) -> None:
+    """What stands ahead of a statement does not hide it."""
+    assert plan(f"{ahead}DROP TABLE users")[0] == [f"UNDROP TABLE {USERS}", BACK, STAMP]
+
+
+def test_half_by_an_earlier_run() -> None:
+    """The images of the run that began are the first; of what it named later ones tell nothing."""
+    began = Part("r1", {USERS: 7}, ["UPDATE users SET a = 1", "CREATE TABLE teams (n INT)"])
+    teams = "`main`.`eu`.`teams`"
+    went_on = Part("r2", {USERS: 9, teams: 0, OTHER: 4}, ["UPDATE other SET a = 1"])
+    found = restore_plan([began, went_on], "alembic_version", frozenset())
+    assert (found.run, found.since, found.stamp) == ("r2", "r1", ("base",))
+    assert found.statements == (BACK, f"RESTORE TABLE {OTHER} TO VERSION AS OF 4")
+    assert found.remarks == (f"{teams}: was created by the run; DROP TABLE {teams} takes it away",)
