@@ -58,6 +58,8 @@ MEANINGS: Mapping[Kind, str] = {
     "approves it. `plan`, `expected`, `found`, `difference` in lines, `message`",
     Kind.CANARY_RELEASED: "Its run proved nothing: another target may be the canary. `plan`, "
     "`message`",
+    Kind.TARGET_RENAMED: "Its database was a target by another name before, and what was known of "
+    "that one is known of it now: a hold, a failure, applied files, its schema. `former`",
     Kind.TARGET_CHANGED: "Heads moved, and no run moved them. `before`, `after`",
     Kind.IMAGES_RECORDED: "The before-images of a run on Databricks: what `levelhead restore-plan` "
     "goes by. `versions`: table -> its version, null where it has none",

@@ -21,6 +21,7 @@ from sync.history import Graph
 from sync.instruments import Instruments, new_id, now
 from sync.model import EventQuery, Rollout, Run, RunQuery, Selection, TargetStatus, Token
 from sync.pool import Providers
+from sync.renames import Renames
 from sync.settings import History, Settings
 from sync.sights import Sights
 from sync.status import Patience
@@ -36,12 +37,13 @@ class Lookout:
     def __init__(self, settings: Settings, instruments: Instruments) -> None:
         self.settings = settings
         self._instruments = instruments
-        width = settings.schedule.concurrency
-        self.fleet = Fleet(instruments, settings.targets, settings.tenants, width=width)
+        self._width = settings.schedule.concurrency
+        self.fleet = Fleet(instruments, settings.targets, settings.tenants, width=self._width)
         self._addresses = Addresses(instruments.providers, self.fleet)
+        self._renames = Renames(instruments, self.fleet, self._addresses)
         self._edits = Edits(instruments, self.fleet)
         self._drifts = Drifts(instruments, self.fleet)
-        self._checks = Checks(instruments, self._edits, self._drifts, width=width)
+        self._checks = self._checks_of(instruments)
 
     async def statuses(self, selection: Selection) -> tuple[TargetStatus, ...]:
         """Return the selected targets as they were at their last check."""
@@ -62,6 +64,7 @@ class Lookout:
     async def check(self, selection: Selection) -> tuple[TargetStatus, ...]:
         """Look at the selected targets now, and record what was found."""
         chosen = await self.fleet.refresh(selection)
+        await self._renames.note()
         await self._edits.note(target.history for target in chosen)
         return await self._checks.check(chosen)
 
@@ -74,9 +77,10 @@ class Lookout:
         instruments = self._instruments
         if instruments.drift_every is not None:
             instruments = replace(instruments, drift_every=timedelta(0))
-        width = self.settings.schedule.concurrency
-        checks = Checks(instruments, self._edits, self._drifts, width=width)
-        return await checks.glance(await self.fleet.ask(selection))
+        return await self._checks_of(instruments).glance(await self.fleet.ask(selection))
+
+    def _checks_of(self, instruments: Instruments) -> Checks:
+        return Checks(instruments, self._edits, self._drifts, width=self._width)
 
     async def run(self, run_id: str) -> Run | None:
         """Return a run; None where there is none of this id."""

@@ -44,6 +44,7 @@ class Runtime(Lookout):
             runs=self._runs,
             rollouts=self._rollouts,
             addresses=self._addresses,
+            renames=self._renames,
         )
 
     @classmethod
@@ -93,6 +94,7 @@ class Runtime(Lookout):
             TargetBusyError: It names one target, on which a run of another kind is under way.
         """
         await self.fleet.refresh(selection)
+        await self._renames.note()
         chosen = self.fleet.chosen(order, selection)
         if len(selection.targets) == 1 and len(chosen) == 1:
             return await self._rollouts.start_one(order, chosen[0], actor=actor)
@@ -112,12 +114,14 @@ class Runtime(Lookout):
         A target that is not on hold stays as it is.
         """
         chosen = await self.target(target)
+        await self._renames.note()
         await release_by_hand(self._engine, chosen, actor=actor)
         return (await self._checks.recorded([chosen]))[0]
 
     async def settle(self, ticket: str, verdict: Verdict, *, actor: str) -> Event:
         """Put on record what a person has found out about an act in doubt; see `settle_by_hand`."""
         await self.fleet.recall()
+        await self._renames.note()
         return await settle_by_hand(self._engine, self._addresses, ticket, verdict, actor=actor)
 
     async def create_token(self, name: str, role: Role, *, actor: str) -> str:

@@ -18,6 +18,7 @@ from sync.errors import PlanError, TargetHeldError
 from sync.fleet import Fleet
 from sync.history import Graph
 from sync.model import Order, Rollout, Verb
+from sync.renames import Renames
 from sync.rollout import Rollouts
 from sync.run import Objection, Runs
 from sync.status import due, may_apply, may_touch
@@ -38,6 +39,7 @@ class Sweep:
         runs: Runs,
         rollouts: Rollouts,
         addresses: Addresses,
+        renames: Renames,
     ) -> None:
         self._engine = engine
         self._targets = targets
@@ -46,6 +48,7 @@ class Sweep:
         self._runs = runs
         self._rollouts = rollouts
         self._addresses = addresses
+        self._renames = renames
 
     async def once(self) -> Rollout | None:
         """Sweep once; return the rollout that it started, None where nothing was to do.
@@ -53,6 +56,7 @@ class Sweep:
         Runs go on after the sweep has ended.
         """
         await self._targets.refresh_due()
+        await self._renames.note()
         await self._recover()
         await let_go(self._engine, self._without_canary())
         states = await self._checks.states()

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     CANARY_FAILED = "canary.failed"  #: they left another one
     CANARY_RELEASED = "canary.released"  #: it came to no end that proves anything
 
+    TARGET_RENAMED = "target.renamed"  #: its database was a target by another name before
     TARGET_CHANGED = "target.changed"  #: heads moved, and no run of ours moved them
     TARGET_DRIFTED = "target.drifted"  #: its schema is not the one that was recorded
     TARGET_RESTORED = "target.restored"  #: it is again

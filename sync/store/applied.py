@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync.events.kinds import Kind
@@ -38,6 +38,15 @@ async def forget(connection: AsyncConnection, target: str, revisions: Collection
 async def forget_all(connection: AsyncConnection, target: str) -> None:
     """Forget every file: a person says where *target* stands, whatever was applied."""
     await connection.execute(delete(applied).where(applied.c.target == target))
+
+
+async def pass_on(connection: AsyncConnection, former: str, target: str) -> None:
+    """Keep of *target* what is kept of *former*, and nothing else."""
+    await forget_all(connection, target)
+    kept = select(literal(target), applied.c.revision, applied.c.history, applied.c.script).where(
+        applied.c.target == former
+    )
+    await connection.execute(applied.insert().from_select(list(applied.c), kept))
 
 
 async def of_target(connection: AsyncConnection, target: str) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     false,
+    func,
     not_,
     or_,
     select,
@@ -25,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from providers.types import Heads
 from sync.errors import ControlDatabaseError
 from sync.model import Order, Run, RunQuery, RunState, Trail, Verb
+from sync.store.listed import texts
 from sync.store.tables import runs
 
 #: States of a run that may have to be taken up again after a restart.
@@ -182,6 +184,17 @@ async def former_addresses(connection: AsyncConnection, target: str) -> frozense
     """Return where the runs of targets of this name were."""
     wanted = select(runs.c.address).where(runs.c.target == target, runs.c.address.is_not(None))
     return frozenset(await connection.scalars(wanted.distinct()))
+
+
+async def last_addresses(connection: AsyncConnection, names: Collection[str]) -> Mapping[str, str]:
+    """Return target name -> where its newest run was, for those of *names* that have such a run."""
+    wanted = (
+        select(runs.c.target, runs.c.address)
+        .where(runs.c.target.in_(texts(connection, names)), runs.c.address.is_not(None))
+        .group_by(runs.c.target, runs.c.address)
+        .order_by(func.max(runs.c.requested_at))
+    )
+    return {row.target: row.address for row in await connection.execute(wanted)}
 
 
 async def former_names(connection: AsyncConnection, trail: Trail) -> Sequence[str]:

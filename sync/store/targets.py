@@ -152,6 +152,12 @@ async def all(  # noqa: A001 - it is called as targets.all(...)
     return tuple(map(_state, found))
 
 
+async def all_but(connection: AsyncConnection, names: Collection[str]) -> tuple[TargetState, ...]:
+    """Return what is known about targets of other names."""
+    others = select(targets).where(targets.c.target.not_in(texts(connection, names)))
+    return tuple(map(_state, await connection.execute(others)))
+
+
 def _state(row: Row[Any]) -> TargetState:
     held = row.hold_since is not None
     return TargetState(

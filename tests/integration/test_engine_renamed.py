@@ -7,12 +7,11 @@ import asyncio
 from sync.cli.doctor import strays
 from sync.model import Order, Rollout, RunQuery, RunState, Selection, Verb, Verdict
 from sync.runtime import Runtime
-from sync.settings import Settings, load_settings
-from tests.support.control import sqlite_url
 from tests.support.engine import (
     at,
     events,
     execute,
+    named,
     opened_runtime,
     ordered_one,
     query,
@@ -29,17 +28,6 @@ with op.get_context().autocommit_block():
     op.execute("CREATE UNIQUE INDEX CONCURRENTLY i ON t (n)")
 """
 DUPLICATES = "CREATE TABLE ledger (n int); CREATE TABLE t (n int); INSERT INTO t VALUES (1), (1)"
-
-
-def named(scripts: Scripts, *targets: tuple[str, str], control: str | None = None) -> Settings:
-    """Name the targets anew, each with its URL."""
-    file = scripts.folder / "levelhead.toml"
-    head, *_ = file.read_text().partition("[[target]]")
-    tables = [
-        f'[[target]]\nname = "{name}"\nhistory = "app"\nurl = "{url}"\n' for name, url in targets
-    ]
-    file.write_text("\n".join([head, *tables]))
-    return load_settings(file, {"CONTROL": control or sqlite_url(scripts.folder)}, scripts.folder)
 
 
 async def half_applied(scripts: Scripts, url: str) -> None:

@@ -61,6 +61,17 @@ def settings_for(
     return load_settings(file, variables, scripts.folder)
 
 
+def named(scripts: Scripts, *targets: tuple[str, str], control: str | None = None) -> Settings:
+    """Name the targets of `settings_for` anew, each with its URL."""
+    file = scripts.folder / "levelhead.toml"
+    head, *_ = file.read_text().partition("[[target]]")
+    tables = [
+        f'[[target]]\nname = "{name}"\nhistory = "app"\nurl = "{url}"\n' for name, url in targets
+    ]
+    file.write_text("\n".join([head, *tables]))
+    return load_settings(file, {"CONTROL": control or sqlite_url(scripts.folder)}, scripts.folder)
+
+
 @asynccontextmanager
 async def opened_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     """Open the engine as a service does."""
