@@ -277,6 +277,11 @@ def asks_for_patience(error: BaseException) -> bool:
     return isinstance(error, exc.RequestError) and _status(error) in _AGAIN
 
 
+def is_denied(error: BaseException) -> bool:
+    """Tell whether a request was turned away with the token that it had."""
+    return rule_for(error).meaning is Meaning.DENIED
+
+
 def said(error: BaseException) -> str:
     """Return what *error* says in one line: never row data, a token or a URL."""
     error = _cause(error)

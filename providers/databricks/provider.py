@@ -28,7 +28,7 @@ from providers.databricks.address import (
     without_login,
 )
 from providers.databricks.connection import Connection
-from providers.databricks.errors import asks_for_patience, opening
+from providers.databricks.errors import asks_for_patience, is_denied, opening
 from providers.databricks.history import state_of
 from providers.databricks.session import DatabricksSession
 from providers.databricks.shadow import shadow_of
@@ -186,6 +186,8 @@ class DatabricksProvider(Provider):
             except exc.RequestError as error:
                 if asks_for_patience(error):
                     return None
+                if is_denied(error):
+                    self._tokens.forget(place.login)
                 raise
 
     async def _turn(self) -> None:

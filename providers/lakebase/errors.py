@@ -35,6 +35,14 @@ _ADVICE: Mapping[int, str] = {
     404: "there is no {resource} at {workspace}; create it, or correct the URL",
 }
 _DENIED = frozenset({401, 403})
+_STARTING = frozenset({"STARTING", "FAILING_OVER", "INIT"})
+
+#: State in which nobody can log in -> what to do.
+_STATES: Mapping[str, str] = {
+    "STOPPED": "start it first",
+    "DELETING": "name another one in the URL",
+}
+
 _CODE = re.compile(r"[A-Z][A-Z_]{1,60}")
 
 
@@ -68,10 +76,11 @@ def refused_login(target: str, place: Address, grant: Grant) -> AccessDeniedErro
 
 
 def _state(target: str, place: Address, state: str) -> ConnectError:
-    if state in {"STARTING", "FAILING_OVER"}:
+    if state in _STARTING:
         line = f"{place.resource} is starting; try again shortly"
         return StartingError(line, target=target)
-    return ConnectError(f"{place.resource} is {state.lower()}; start it first", target=target)
+    advice = _STATES.get(state, "look at it in the workspace, and try again later")
+    return ConnectError(f"{place.resource} is {state.lower()}; {advice}", target=target)
 
 
 def _refusal(target: str, place: Address, error: Exception) -> ProviderError:

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from providers.lakebase.address import Address
+from providers.workspace.calls import begin
 from providers.workspace.rest import Api
 from providers.workspace.tokens import Tokens
 
@@ -22,6 +23,12 @@ from providers.workspace.tokens import Tokens
 _MARGIN = timedelta(minutes=2)
 #: ... nor one of which less than this part is left.
 _PART = 0.5
+
+#: The state of an endpoint that has no host yet.
+_NEW = "INIT"
+
+#: A credential takes so many at most; together they may last for as many times the limit.
+_REQUESTS = 3
 
 _DATABASE = "/api/2.0/database"
 _POSTGRES = "/api/2.0/postgres"
@@ -52,7 +59,7 @@ class Grants:
         self._locks: dict[Address, asyncio.Lock] = {}
 
     async def grant(self, place: Address, timeout: float) -> Grant:  # noqa: ASYNC109 - of each request, in a thread
-        """Return what *place* can be logged into with now; *timeout* is in seconds.
+        """Return what *place* can be logged into with now; each request has *timeout* seconds.
 
         Raises:
             NotRunningError: The instance is not available.
@@ -63,9 +70,15 @@ class Grants:
         async with self._locks.setdefault(login, asyncio.Lock()):
             kept = self.kept(place)
             if kept is None:
-                kept = await asyncio.to_thread(minted, place, self._tokens, self._clock(), timeout)
+                kept = await self._minted(place, timeout)
                 self._kept[login] = kept
             return kept
+
+    async def _minted(self, place: Address, timeout: float) -> Grant:  # noqa: ASYNC109 - as above
+        """Have a credential minted; one that comes too late is not waited for, nor kept."""
+        minting = begin(lambda: minted(place, self._tokens, self._clock(), timeout))
+        async with asyncio.timeout(timeout * _REQUESTS):
+            return await asyncio.wrap_future(minting)
 
     def kept(self, place: Address) -> Grant | None:
         """Return what was minted before; None where nothing was, or it may run out any moment."""
@@ -94,10 +107,10 @@ def minted(place: Address, tokens: Tokens, now: datetime, timeout: float) -> Gra
     """
     api = Api(place.login, tokens)
     host = place.host or _host(api, place, timeout)
-    role = place.role or place.login.client or str(api.get(_ME, {}, timeout)["userName"])
+    role = place.role or place.login.client or _text(api.get(_ME, {}, timeout), "userName")
     answer = _credential(api, place, timeout)
     end = datetime.fromisoformat(answer.get("expiration_time") or answer["expire_time"])
-    return Grant(host, role, str(answer["token"]), now + _usable(end - now))
+    return Grant(host, role, _text(answer, "token"), now + _usable(end - now))
 
 
 def _usable(life: timedelta) -> timedelta:
@@ -107,12 +120,22 @@ def _usable(life: timedelta) -> timedelta:
 def _host(api: Api, place: Address, timeout: float) -> str:
     """Return the direct host, as the workspace tells it."""
     if place.endpoint is not None:
-        found = api.get(f"{_POSTGRES}/{place.endpoint}", {}, timeout)
-        return str(found["status"]["hosts"]["host"])
+        status = api.get(f"{_POSTGRES}/{place.endpoint}", {}, timeout)["status"]
+        if status.get("current_state") == _NEW and not status.get("hosts"):
+            raise NotRunningError(_NEW)
+        return _text(status["hosts"], "host")
     found = api.get(f"{_DATABASE}/instances/{place.instance}", {}, timeout)
     if found.get("state", "AVAILABLE") not in {"AVAILABLE", "UPDATING"}:
-        raise NotRunningError(found["state"])
-    return str(found["read_write_dns"])
+        raise NotRunningError(_text(found, "state"))
+    return _text(found, "read_write_dns")
+
+
+def _text(found: Mapping[str, Any], name: str) -> str:
+    """Return a text; where there is none, a driver would look for one of its own."""
+    text = found[name]
+    if not isinstance(text, str) or not text:
+        raise TypeError
+    return text
 
 
 def _credential(api: Api, place: Address, timeout: float) -> Mapping[str, Any]:

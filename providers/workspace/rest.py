@@ -18,6 +18,9 @@ from providers.workspace.tokens import SignInError, Tokens
 #: What asking can raise, `HTTPError` included: network, TLS, or an answer that is not the API's.
 ERRORS = (SignInError, OSError, HTTPException, ValueError, KeyError, TypeError)
 
+#: Statuses of a request whose token was not taken.
+_NOT_TAKEN = frozenset({401, 403})
+
 
 @dataclass(frozen=True, slots=True)
 class Api:
@@ -49,9 +52,20 @@ class Api:
             request.add_unredirected_header(name, value)
         trust = ssl.create_default_context(cafile=self.login.trusted)
         opener = build_opener(HTTPSHandler(context=trust), _NoRedirect())
-        with opener.open(request, timeout=timeout) as answer:
-            found: dict[str, Any] = json.load(answer)
-        return found
+        try:
+            with opener.open(request, timeout=timeout) as answer:
+                return _object(json.load(answer))
+        except HTTPError as error:
+            if error.code in _NOT_TAKEN:
+                self.tokens.forget(self.login)
+            raise
+
+
+def _object(answer: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON can carry
+    """Return *answer*, which is an object wherever the API gives it."""
+    if not isinstance(answer, dict):
+        raise TypeError
+    return answer
 
 
 def is_temporary(error: HTTPError) -> bool:

@@ -1,27 +1,45 @@
 """Signs in to workspaces, with databricks-sdk wherever the URL holds no token.
 
 The SDK finds credentials as all of Databricks' tools do, and asks for a new token before the
-old one runs out. What it logs and raises never holds a secret's text, but its settings: those
-are left out of our errors.
+old one runs out. It sets no limit to some of its requests, so whoever waits for it does. What it
+raises may list its settings, or repeat what whoever gives tokens has said: the settings are left
+out of our errors, and so is every secret that was sent.
 """
 
 from __future__ import annotations
 
+import base64
 import logging
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from importlib import import_module
+from time import monotonic
 from typing import Any
+from urllib.parse import quote, quote_plus
 
+from providers.workspace.calls import begin
 from providers.workspace.login import AZURE, Login
 
-#: Seconds for one answer, and for all tries to get one, while the SDK signs in.
+#: Seconds for one answer, and for all tries to get one, where the SDK knows such limits.
 _PATIENCE, _TRIES = 5, 4
+
+#: Seconds for all of it, whatever the SDK is waiting for.
+_LIMIT = 10.0
+
+#: How many times the limit has to pass before a call without an end is left to itself.
+_ABANDONED = 6
 
 #: Where the SDK's message begins to list its settings.
 _SETTINGS = re.compile(r"\.? ?(?:Config|Env): .*|, please check https?://.*", re.DOTALL)
+
+#: What credentials are refused with: RFC 6749, section 5.2. All else is no answer to them.
+_REFUSALS = re.compile(r"(?:invalid|unauthorized|unsupported)_|access_denied")
+
+#: What signs a request in: a word, and a token that can stand in a header.
+_SIGNED = re.compile(r"\w+ (?!None$)[!-~]+")
 
 _LONGEST = 200  #: characters of the SDK's own words
 
@@ -38,21 +56,25 @@ class SignInDeniedError(SignInError):
 
 
 class SignInUnavailableError(SignInError):
-    """Who gives tokens did not answer: try again later."""
+    """Who gives tokens did not answer, or made no sense: try again later."""
 
 
 @dataclass(slots=True)
 class _Entry:
-    """What the SDK knows of one login; whoever comes second waits."""
+    """What the SDK knows of one login, and the call that asks it; whoever comes second joins."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     config: Any = None  #: the SDK's; None: nobody has signed in yet
+    call: Future[Mapping[str, str]] | None = None
+    begun: float = 0.0  #: when the call began, by the monotonic clock
 
 
 class Tokens:
     """The tokens of this process: one sign-in for each login. Calls block; threads may share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float = _LIMIT) -> None:
+        """Wait for *limit* seconds at most, and let all who ask meanwhile wait for the same."""
+        self._limit = limit
         self._entries: dict[Login, _Entry] = {}
 
     def headers(self, login: Login) -> Mapping[str, str]:
@@ -60,22 +82,54 @@ class Tokens:
 
         Raises:
             SignInDeniedError: The credentials are wrong, or none are set up.
-            SignInUnavailableError: There was no answer.
+            SignInUnavailableError: There was no answer in time, or none that makes sense.
         """
         if login.token is not None:
             return {"Authorization": f"Bearer {login.token}"}
         entry = self._entries.setdefault(login, _Entry())
-        with entry.lock:
-            try:
-                entry.config = entry.config or _config(login)
-                found: dict[str, str] = entry.config.authenticate()
-            except Exception as error:  # noqa: BLE001 - the SDK and what it calls raise of all kinds
-                raise _failure(login, error) from None  # it could show what it was given
-        return found
+        call, left = self._call(entry, login)
+        try:
+            return call.result(timeout=max(left, 0.0))
+        except TimeoutError:
+            line = f"nobody at {_host(login)} gave a token in time; try again later"
+            raise SignInUnavailableError(line) from None
 
     def secret(self, login: Login) -> str:
         """Return the token by itself; see `headers`."""
         return self.headers(login)["Authorization"].partition(" ")[2]
+
+    def forget(self, login: Login) -> None:
+        """Look for the credentials anew next time: what was found was not taken."""
+        self._entries.pop(login, None)
+
+    def _call(self, entry: _Entry, login: Login) -> tuple[Future[Mapping[str, str]], float]:
+        """Return the call that is going on, or else a new one, and the seconds it has left."""
+        with entry.lock:
+            age = monotonic() - entry.begun
+            going_on = entry.call is not None and not entry.call.done()
+            if not going_on or age > self._limit * _ABANDONED:
+                entry.call, entry.begun = begin(lambda: _sign(entry, login)), monotonic()
+            assert entry.call is not None  # noqa: S101 - it is there, or was made just now
+            return entry.call, entry.begun + self._limit - monotonic()
+
+
+def _sign(entry: _Entry, login: Login) -> Mapping[str, str]:
+    """Have the SDK sign; what it found is kept for as long as it serves."""
+    config, entry.config = entry.config, None
+    try:
+        config = config or _config(login)
+    except Exception as error:  # noqa: BLE001 - the SDK and what it calls raise of all kinds
+        raise _failure(login, error, ()) from None  # it could show what it was given
+    try:
+        found: dict[str, str] = config.authenticate()
+    except Exception as error:  # noqa: BLE001 - as above
+        if _makes_no_sense(error):
+            raise _nonsense(login) from None
+        raise _failure(login, error, _found_secrets(config)) from None
+    if not _SIGNED.fullmatch(found.get("Authorization", "")):
+        raise _nonsense(login)
+    entry.config = config
+    return found
 
 
 def _config(login: Login) -> Any:  # noqa: ANN401 - the SDK's; it is imported here alone
@@ -98,14 +152,38 @@ def _principal(login: Login) -> dict[str, str | None]:
     return {f"{prefix}_id": login.client, f"{prefix}_secret": login.secret}
 
 
-def _failure(login: Login, error: Exception) -> SignInError:
-    host = login.origin.partition("://")[2]
+def _failure(login: Login, error: Exception, found: Iterable[str]) -> SignInError:
+    """Return what *error* of the SDK means; *found* are secrets beside those of the login."""
     if isinstance(error, ImportError):
         advice = "pip install 'levelhead[databricks]' or 'levelhead[lakebase]'"
         return SignInDeniedError(f"signing in needs {error.name!r}, which is missing; {advice}")
     if _is_temporary(error):
-        return SignInUnavailableError(f"nobody at {host} gives a token now; try again later")
-    return SignInDeniedError(f"no token for {host} ({_said(error, login)})")
+        return _nobody(login)
+    return SignInDeniedError(f"no token for {_host(login)} ({_said(error, login, found)})")
+
+
+def _nobody(login: Login) -> SignInUnavailableError:
+    return SignInUnavailableError(f"nobody at {_host(login)} gives a token now; try again later")
+
+
+def _nonsense(login: Login) -> SignInUnavailableError:
+    what = f"{_host(login)} gives no token, and does not say that the credentials are wrong"
+    return SignInUnavailableError(f"{what}; check the host in the URL, or try again later")
+
+
+def _host(login: Login) -> str:
+    return login.origin.partition("://")[2]
+
+
+def _makes_no_sense(error: Exception) -> bool:
+    """Tell whether an answer is no refusal: that of a gateway, or a page for people.
+
+    The SDK raises the same for any status, with what it took for the refusal's code first; an
+    answer without a type, a body or a token it stumbles over.
+    """
+    if isinstance(error, ValueError):
+        return not _REFUSALS.match(str(error))
+    return isinstance(error, NotImplementedError | LookupError | TypeError | AttributeError)
 
 
 def _is_temporary(error: BaseException | None) -> bool:
@@ -130,8 +208,22 @@ def _is_temporary(error: BaseException | None) -> bool:
     return False
 
 
-def _said(error: Exception, login: Login) -> str:
+def _said(error: Exception, login: Login, found: Iterable[str]) -> str:
     text = _SETTINGS.sub("", str(error)).partition("\n")[0].strip()
-    for secret in filter(None, (login.secret, login.token)):
+    for secret in sorted(_written(login, found), key=len, reverse=True):
         text = text.replace(secret, "***")
     return text[:_LONGEST] or type(error).__name__
+
+
+def _written(login: Login, found: Iterable[str]) -> Iterator[str]:
+    """Yield every secret in all the ways in which it is sent."""
+    if login.client and login.secret:
+        yield base64.b64encode(f"{login.client}:{login.secret}".encode()).decode()
+    for secret in filter(None, (login.secret, login.token, *found)):
+        yield from (secret, quote(secret, ""), quote_plus(secret), repr(secret)[1:-1])
+
+
+def _found_secrets(config: Any) -> list[str]:  # noqa: ANN401 - the SDK's
+    """Return what the SDK has found in profiles and variables that nobody may see."""
+    names = (each.name for each in config.attributes() if each.sensitive)
+    return [str(value) for value in (getattr(config, name) for name in names) if value]

@@ -177,6 +177,51 @@ async def test_refusals(stand: Stand, status: int, kind: type[ProviderError], wo
     await stand.opens()
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"[]",
+        b"null",
+        b'"yes"',
+        b"{}",
+        b"<html>",
+        b"",
+        b'{"read_write_dns": "localhost", "state": 5}',
+    ],
+)
+async def test_answers_that_make_no_sense(stand: Stand, answer: bytes) -> None:
+    """Whatever it is that answers, if it is not the API, the line says so."""
+    stand.workspace.odd_answers = [answer]
+    words = "^orders: localhost:.* answered what its API does not; check the host"
+    await stand.fails(ConnectError, words, stand.target())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"[]",
+        b'{"token": "a"}',
+        b'{"token": "a", "expiration_time": "soon"}',
+        b'{"token": "a", "expiration_time": 5}',
+        b'{"token": "a", "expiration_time": "2031-01-01T00:00:00"}',
+        b'{"token": null, "expiration_time": "2031-01-01T00:00:00Z"}',
+        b'{"token": "", "expiration_time": "2031-01-01T00:00:00Z"}',
+    ],
+)
+async def test_credentials_that_make_no_sense(stand: Stand, answer: bytes) -> None:
+    """What is no credential with an end is told, and not logged in with."""
+    stand.workspace.odd_answers = [answer]
+    target = stand.target(host="localhost", role=stand.role)
+    await stand.fails(ConnectError, "answered what its API does not; check the host", target)
+
+
+async def test_answers_that_never_end(stand: Stand) -> None:
+    """A workspace that says one character after the other holds nobody up, either."""
+    stand.workspace.pause = 0.2
+    target = replace(stand.target(), connect_timeout=timedelta(seconds=0.5))
+    await stand.fails(ConnectError, "gave no answer in time; check the network", target)
+
+
 async def test_wrong_workspace_token(stand: Stand) -> None:
     """A token that the workspace does not take is no reason to try again."""
     words = "^orders: wrong token for localhost"
@@ -187,7 +232,10 @@ async def test_wrong_workspace_token(stand: Stand) -> None:
     ("state", "kind", "words"),
     [
         ("STARTING", StartingError, "instance orders-db is starting; try again shortly"),
+        ("FAILING_OVER", StartingError, "instance orders-db is starting; try again shortly"),
         ("STOPPED", ConnectError, "instance orders-db is stopped; start it first"),
+        ("DELETING", ConnectError, "instance orders-db is deleting; name another one in the URL"),
+        ("NEW_WORD", ConnectError, "instance orders-db is new_word; look at it in the workspace"),
     ],
 )
 async def test_instance_that_is_not_there(
@@ -196,6 +244,13 @@ async def test_instance_that_is_not_there(
     """An instance that starts is waited for; one that is stopped is not."""
     stand.workspace.state = state
     await stand.fails(kind, words, stand.target())
+
+
+async def test_endpoint_without_a_host_yet(stand: Stand) -> None:
+    """An endpoint that is being made has no host: it is waited for."""
+    stand.workspace.odd_answers = [b'{"status": {"current_state": "INIT"}}']
+    words = f"endpoint {ENDPOINT} is starting; try again shortly"
+    await stand.fails(StartingError, words, stand.target(endpoint=ENDPOINT))
 
 
 async def test_unknown_authority(stand: Stand, tmp_path: Path) -> None:

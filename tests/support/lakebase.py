@@ -12,6 +12,7 @@ import json
 import secrets
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,6 +63,8 @@ class Workspace:
     life: timedelta = timedelta(hours=1)
     state: str = "AVAILABLE"
     refusals: list[tuple[int, str]] = field(default_factory=list)  #: for the next credentials
+    odd_answers: list[bytes] = field(default_factory=list)  #: for the next requests, as they are
+    pause: float = 0.0  #: seconds after each character of an answer
     minted: list[str] = field(default_factory=list, repr=False)  #: every credential, in order
     asked: list[str] = field(default_factory=list)  #: every path, in order
 
@@ -152,12 +155,17 @@ class _Request(BaseHTTPRequestHandler):
         except _RefusedError as refused:
             message = "secret words that belong in no log"
             status, said = refused.status, {"error_code": refused.code, "message": message}
-        payload = json.dumps(said).encode()
+        workspace = self.server.workspace
+        payload = (
+            workspace.odd_answers.pop(0) if workspace.odd_answers else json.dumps(said).encode()
+        )
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
-        self.wfile.write(payload)
+        for part in [payload] if not workspace.pause else map(bytes, zip(payload, strict=False)):
+            self.wfile.write(part)
+            time.sleep(workspace.pause)
 
 
 @contextmanager
