@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nu
 from dataclasses import replace
 from datetime import timedelta
 
+from providers.errors import ConfigError
 from providers.types import Target
 from sync.addresses import Addresses
 from sync.checks import Checks
@@ -86,6 +87,20 @@ class Lookout:
         """Return a run; None where there is none of this id."""
         async with self._instruments.store.reading() as connection:
             return await runs.find(connection, run_id)
+
+    async def run_called(self, beginning: str) -> Run:
+        """Return the run whose id begins so.
+
+        Raises:
+            ConfigError: None does, or several do.
+        """
+        async with self._instruments.store.reading() as connection:
+            found = await runs.starting_with(connection, beginning)
+        if len(found) > 1:
+            raise ConfigError(f"several runs begin with {beginning}; give more of the id")
+        if not found:
+            raise ConfigError(f"there is no run {beginning}; levelhead runs shows them")
+        return found[0]
 
     async def runs(self, query: RunQuery) -> tuple[Run, ...]:
         """Return the runs that match, newest first."""

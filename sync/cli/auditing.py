@@ -23,7 +23,7 @@ PAGE = 1000
 async def show_events(settings: Settings, query: EventQuery, screen: Screen) -> int:
     """Show the newest events that match, as many as *query* has room for."""
     async with lookout_beside(settings) as watch:
-        events = await watch.newest_events(query)
+        events = await watch.newest_events(await _whole(watch, query))
     screen.show(events_table(events), events)
     return 0
 
@@ -31,6 +31,7 @@ async def show_events(settings: Settings, query: EventQuery, screen: Screen) -> 
 async def follow_events(settings: Settings, query: EventQuery, screen: Screen) -> int:
     """Show the newest events that match, and then each that is added, until interrupted."""
     async with lookout_beside(settings) as watch:
+        query = await _whole(watch, query)
         events = await watch.newest_events(query)
         screen.add(events_table(events), events)
         seen = events[-1].sequence if events else 0
@@ -55,6 +56,13 @@ async def pages(watch: Lookout, query: EventQuery) -> AsyncIterator[tuple[Event,
     while page := await watch.events(replace(query, limit=PAGE)):
         yield page
         query = replace(query, after=page[-1].sequence)
+
+
+async def _whole(watch: Lookout, query: EventQuery) -> EventQuery:
+    """Return *query* with the whole id of the run that it names by the beginning."""
+    if query.run is None:
+        return query
+    return replace(query, run=(await watch.run_called(query.run)).id)
 
 
 def _over(query: EventQuery, now: datetime) -> bool:

@@ -70,9 +70,10 @@ def _first_leaf(error: BaseException) -> BaseException:
 
 
 def _usage_line(error: typer.TyperException) -> str:
+    """Return one line; what refuses a value names its own class of errors, which tells nobody."""
     context = getattr(error, "ctx", None)
     command = "levelhead" if context is None else context.command_path
-    text = one_line(error.format_message()).rstrip(".")
+    text = one_line(error.format_message()).rstrip(".").replace(": Value error, ", ": ", 1)
     return f"{text[:1].lower()}{text[1:]}; see {command} --help"
 
 

@@ -76,6 +76,8 @@ def state_text(record: PlanRecord) -> str:
     if record.decision is not None:
         why = f": {record.decision.reason}" if record.decision.reason else ""
         return f"{record.state} by {record.decision.actor}{why}"
+    if not record.steps:
+        return "nothing is pending"
     if record.proposals:
         return f"proposed for {joined(sorted({each.target for each in record.proposals}))}"
     return "nobody has asked for an approval"

@@ -33,16 +33,14 @@ _ALWAYS = (
 )
 
 
-async def show_restore_plan(settings: Settings, run_id: str, screen: Screen) -> int:
+async def show_restore_plan(settings: Settings, beginning: str, screen: Screen) -> int:
     """Print the statements that restore what a run touched, and what they cannot bring back.
 
     Raises:
-        ConfigError: There is no such run, or it has recorded no versions.
+        ConfigError: No run, or several, have an id that begins so; or it has recorded no versions.
     """
     async with lookout_beside(settings) as watch:
-        run = await watch.run(run_id)
-        if run is None:
-            raise ConfigError(f"there is no run {run_id}; levelhead runs shows them")
+        run = await watch.run_called(beginning)
         found = await planned(watch, run)
     screen.tell("\n".join(lines(found, run)), found)
     return 0

@@ -134,7 +134,7 @@ def _grid(table: Table) -> RichTable:
     from rich.table import Table as RichTable  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    grid = RichTable(box=None, padding=(0, GAP, 0, 0), header_style="dim")
+    grid = RichTable(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim")
     for column in table.columns:
         grid.add_column(column.title, overflow="fold", min_width=column.least)
     for row in table.rows:

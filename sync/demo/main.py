@@ -20,6 +20,7 @@ from sync.demo.scene import AT_BASE, BEHIND, BY_HAND, LAKE, prepare, upgrade_by_
 from sync.demo.service import Service
 from sync.demo.warehouse import throwaway_warehouse
 from sync.events.chain import Event
+from sync.events.kinds import Kind
 from sync.model import EventQuery, Order, Rollout, Selection, Verb
 from sync.runtime import Runtime
 from sync.settings import Settings
@@ -144,10 +145,15 @@ async def watch(runtime: Runtime, screen: Screen) -> None:
     seen = await runtime.verify()
     while True:
         async for page in pages(runtime, EventQuery(after=seen)):
-            for line in plain_lines(events_table(page)):
+            for line in plain_lines(events_table(filter(_tells, page))):
                 screen.note(line)
             seen = page[-1].sequence
         await asyncio.sleep(PACE.total_seconds())
+
+
+def _tells(event: Event) -> bool:
+    """Tell whether it is news; that a look has used the warehouse is not, every five seconds."""
+    return event.kind is not Kind.WAREHOUSE_USED or event.run is not None
 
 
 def what_to_try(runtime: Runtime, address: str) -> Mapping[str, str]:

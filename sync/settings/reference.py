@@ -33,6 +33,7 @@ _WORDS: Mapping[object, str] = {
     SecretStr: "URL",
     dict: "table",
     tuple: "list",
+    frozenset: "list",
     Shadow: '`"auto"`, `"none"`, `"target"`, URL, or a table of these by dialect',
 }
 
@@ -92,7 +93,7 @@ def _value(annotation: Any) -> str:  # noqa: ANN401 - an annotation may be any o
 def _default(item: FieldInfo) -> str:
     if item.is_required():
         return "required"
-    if item.default_factory is not None or item.default in {None, ()}:
+    if item.default_factory is not None or item.default in {None, (), frozenset()}:
         return ""
     return f"`{_literal(item.default)}`"
 

@@ -128,6 +128,13 @@ async def find(connection: AsyncConnection, run_id: str) -> Run | None:
     return None if row is None else run_from(row)
 
 
+async def starting_with(connection: AsyncConnection, beginning: str) -> tuple[Run, ...]:
+    """Return the first two runs whose ids begin so."""
+    begins = func.substr(runs.c.id, 1, len(beginning)) == beginning
+    found = await connection.execute(select(runs).where(begins).limit(2))
+    return tuple(map(run_from, found))
+
+
 async def page(connection: AsyncConnection, query: RunQuery) -> tuple[Run, ...]:
     """Return the runs that match, newest first; none where `before` names no run."""
     found = await connection.execute(

@@ -108,10 +108,13 @@ async def test_what_happened_is_told(project: Project) -> None:
     [run] = (await project.run("runs", "--target", "eu", "--json")).json()
     assert (run["state"], run["actor"], run["after"]) == ("succeeded", "ann", ["c3"])
     assert (await project.run("runs", "--state", "failed")).out == ""
-    kinds = ("events", "--run", run["id"], "--kind", "step.succeeded", "--json")
+    kinds = ("events", "--run", run["id"][:8], "--kind", "step.succeeded", "--json")
     steps = (await project.run(*kinds)).json()
     assert [event["revision"] for event in steps] == ["a1", "b2", "c3"]
     assert {event["actor"] for event in steps} == {"ann"}
+    assert (await project.run("events", "--run", "no")).err == (
+        "levelhead: there is no run no; levelhead runs shows them\n"
+    )
     last = (await project.run("events", "--limit", "1", "--since", "1h")).lines()
     assert [line[2] for line in last] == ["run.succeeded"]
     assert (await project.run("events", "--until", "2020-01-01")).out == ""

@@ -120,6 +120,20 @@ async def test_page_of_runs(store: Store, query: RunQuery, expected: Sequence[st
         assert [run.id for run in await runs.page(connection, query)] == list(expected)
 
 
+async def test_runs_by_the_beginning_of_their_ids(store: Store) -> None:
+    """The beginning of an id finds its runs, two of them at the most, and is taken literally."""
+    await insert(store, a_run(id="ab1"), a_run(id="ac1"), a_run(id="ac2"), a_run(id="b%"))
+    async with store.reading() as connection:
+        found = [await runs.starting_with(connection, of) for of in ("ab", "ac", "b%", "a%", "A")]
+    assert [sorted(run.id for run in each) for each in found] == [
+        ["ab1"],
+        ["ac1", "ac2"],
+        ["b%"],
+        [],
+        [],
+    ]
+
+
 async def test_open_and_last_runs(store: Store) -> None:
     """Runs without a known end are found, and the newest run of every target."""
     async with store.reading() as connection:

@@ -11,6 +11,7 @@ import pytest
 from providers.types import BASE, Policy
 from sync.cli.doctor import drifted
 from sync.cli.document import document
+from sync.cli.screen import TerminalScreen
 from sync.cli.table import Column, Table, beneath, fitted, plain_lines
 from sync.cli.views import at_head, events_table, runs_table, status_problem, statuses_table
 from sync.cli.words import ago, heads_text, named, pending_text, span
@@ -119,6 +120,16 @@ def test_a_narrow_terminal_loses_the_least() -> None:
     }
     assert titles == {34: ["name", "wide", "wider"], 33: ["name", "wide"], 21: ["name"]}
     assert fitted(table, 1).rows == (("x" * 10,),)
+
+
+def test_what_just_fits_is_not_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table as wide as the terminal takes one line for each row."""
+    table = Table((Column("name"), Column("run")), (("eu", "r" * 16),))
+    monkeypatch.setenv("COLUMNS", "22")
+    screen = TerminalScreen()
+    with screen.console.capture() as captured:
+        screen.show(table, ())
+    assert captured.get().splitlines() == ["name  run             ", f"eu    {'r' * 16}"]
 
 
 def test_problems_stand_under_the_table() -> None:

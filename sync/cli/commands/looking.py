@@ -93,7 +93,7 @@ def events(
         str | None, typer.Option("--actor", metavar="NAME", help="Only what this actor did.")
     ] = None,
     run: Annotated[
-        str | None, typer.Option("--run", metavar="ID", help="Only events of this run.")
+        str | None, typer.Option("--run", metavar="RUN", help="Only events of this run.")
     ] = None,
     since: Since = None,
     until: Until = None,
@@ -124,9 +124,9 @@ def events(
     return look(act(settings_of(config), query, choose_screen(json=json)))
 
 
-@app.command(name="restore-plan")
+@app.command(name="restore-plan", short_help="Print what would restore tables on Databricks.")
 def restore_plan(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="As much of a run's id as will do.")],
     *,
     config: Config = None,
     json: Json = False,

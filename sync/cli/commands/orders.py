@@ -101,7 +101,7 @@ def release(
     )
 
 
-@app.command()
+@app.command(short_help="Say what became of a statement in doubt.")
 def settle(
     ticket: Annotated[str, typer.Argument(metavar="TICKET", help="As the run's error names it.")],
     outcome: Annotated[Verdict, typer.Argument(metavar="applied|absent", help="What you found.")],

@@ -25,7 +25,7 @@ History = Annotated[
 ]
 
 
-@app.command()
+@app.command(short_help="Show what would happen, step by step.")
 def plan(
     target: Annotated[
         str | None, typer.Argument(metavar="TARGET", help="From where this target stands.")
@@ -63,7 +63,7 @@ def plan(
     return perform(work)
 
 
-@app.command()
+@app.command(short_help="Show what becomes of a history on Databricks.")
 def portability(
     *,
     history: Annotated[str, typer.Option("--history", metavar="NAME", help="Of this history.")],
@@ -104,7 +104,7 @@ def plans(
     return perform(show_plans(settings_of(config), query, choose_screen(json=json)))
 
 
-@app.command()
+@app.command(short_help="Let a plan be applied.")
 def approve(
     digest: Digest,
     *,
@@ -123,7 +123,7 @@ def approve(
     return perform(approve_plan(settings_of(config), digest, reason, actor_of(actor), screen))
 
 
-@app.command()
+@app.command(short_help="Keep a plan from being applied.")
 def reject(
     digest: Digest,
     *,

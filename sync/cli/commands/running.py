@@ -49,7 +49,7 @@ def demo(
     return perform(run_demo(once=once, as_json=json))
 
 
-@app.command()
+@app.command(short_help="Run a local warehouse to try Databricks targets on.")
 def warehouse(
     *,
     port: Port = 0,
