@@ -48,6 +48,7 @@ STATUSES: Mapping[type[LevelheadError], HTTPStatus] = {
     sync_errors.RunError: HTTPStatus.CONFLICT,
     sync_errors.LeaseLostError: HTTPStatus.CONFLICT,
     sync_errors.StatementInDoubtError: HTTPStatus.CONFLICT,
+    sync_errors.StatementRunningError: HTTPStatus.CONFLICT,
     sync_errors.TargetHeldError: HTTPStatus.CONFLICT,
     sync_errors.TargetBusyError: HTTPStatus.CONFLICT,
     sync_errors.ApprovalNeededError: HTTPStatus.CONFLICT,

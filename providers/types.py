@@ -108,4 +108,5 @@ class Outcome(StrEnum):
 
     APPLIED = "applied"
     ABSENT = "absent"
+    RUNNING = "running"  #: it goes on, and has no outcome yet: ask again later
     UNKNOWN = "unknown"  #: nobody can tell; a person must look

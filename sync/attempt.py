@@ -97,8 +97,8 @@ class Attempt:
             async with self._lease_kept(), self.turn, self._locked() as session:
                 settled = await self._settle(session, journal, graph)
             end = Ending(RunState.SUCCEEDED, settled.heads)
-            if settled.unknown:
-                end = ending(in_doubt(self.target, settled.unknown), settled.heads)
+            if settled.left:
+                end = ending(in_doubt(self.target, settled), settled.heads)
         except LevelheadError as error:
             end = ending(error, None)
         await self._closing().give_back(end)
@@ -145,8 +145,8 @@ class Attempt:
         settled = await self._settle(session, journal, graph, going=self.run)
         if order.verb is Verb.STAMP:
             return await self._stamp(session, journal, graph, settled)
-        if settled.unknown:
-            raise in_doubt(self.target, settled.unknown)
+        if settled.left:
+            raise in_doubt(self.target, settled)
         self.start = settled.heads
         if is_at_head(order, graph, settled.heads):
             plan = plan_of(graph.history, self.target.dialect, settled.heads, ())
@@ -216,7 +216,7 @@ class Attempt:
             history, self.target.dialect, self.run.order, settled.heads
         )
         heads = await executor.stamp(session, plan, journal, self._begin)
-        await settle_by_stamp(journal, graph, heads, settled.unknown)
+        await settle_by_stamp(journal, graph, heads, settled.left)
         return heads
 
     async def _begin(self, plan: Plan) -> None:

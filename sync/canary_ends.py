@@ -65,7 +65,7 @@ async def judge_orphans(
     *going* is the id of the run that is not; None where there is none. What is in doubt, a person
     settles first.
     """
-    if settled.unknown:
+    if settled.left:
         return
     for canary in chosen:
         if canary.run != going:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -30,11 +29,11 @@ from sync.errors import (
     RunnerLostError,
     RunnerTimeoutError,
     StatementInDoubtError,
+    StatementRunningError,
     UnknownRevisionError,
 )
 from sync.events.chain import JSON, Draft
 from sync.events.kinds import Kind
-from sync.journal import Doubt
 from sync.model import Run, RunState, Status, Verb, Wait
 from sync.orders import is_to_head
 from sync.settlement import Settlement
@@ -59,6 +58,7 @@ PASSING = (
     StampConflictError,
     ContentionError,
     UnknownDialectError,  # somebody may install the driver
+    StatementRunningError,
     *UNFINISHED,
 )
 
@@ -206,9 +206,15 @@ def requested(run: Run) -> Draft:
     return about(run, Kind.RUN_REQUESTED, verb=order.verb, to=order.to, rollout=run.rollout)
 
 
-def in_doubt(target: Target, unknown: Sequence[Doubt]) -> StatementInDoubtError:
-    """Return the error for what nobody can tell, with the operator's way out."""
-    doubt = unknown[0]
+def in_doubt(target: Target, settled: Settlement) -> StatementInDoubtError:
+    """Return the error for what nobody can tell, with the operator's way out; or not yet."""
+    if not settled.unknown:
+        doubt = settled.running[0]
+        return StatementRunningError(
+            f"{target.name}: {doubt.noun} {doubt.ticket} of revision {doubt.revision}, which an "
+            "earlier run has sent, still runs there; nothing is sent until it has ended"
+        )
+    doubt = settled.unknown[0]
     return StatementInDoubtError(
         f"{target.name}: nobody can tell whether {doubt.noun} {doubt.ticket} of revision "
         f"{doubt.revision} took effect; look at the target, then "
@@ -218,7 +224,7 @@ def in_doubt(target: Target, unknown: Sequence[Doubt]) -> StatementInDoubtError:
 
 def settled_end(orphan: Run, settled: Settlement) -> Ending:
     """Return how a run ended whose service went away in the middle of it."""
-    if any(doubt.run == orphan.id for doubt in settled.unknown):
+    if any(doubt.run == orphan.id for doubt in settled.left):
         return Ending(RunState.INTERRUPTED, settled.heads)
     if orphan.id in settled.reached:
         return Ending(RunState.SUCCEEDED, settled.heads)

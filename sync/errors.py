@@ -12,6 +12,7 @@ PlanError                      the history cannot give the path that was asked f
 RunError                       the run cannot go on
   LeaseLostError               another service has taken the target over: leave it alone
   StatementInDoubtError        nobody can tell what a statement did: a person must look
+    StatementRunningError      it has not ended yet: the clock asks again
   TargetHeldError              a person put the target on hold: release it first
   TargetBusyError              a run that does something else is under way: wait for it
   ApprovalNeededError  .plan   its plan waits for an approval: have somebody read it
@@ -90,6 +91,10 @@ class LeaseLostError(RunError):
 
 class StatementInDoubtError(RunError):
     """Nobody can tell what became of a statement; a person must look at the target."""
+
+
+class StatementRunningError(StatementInDoubtError):
+    """A statement of an earlier run still runs at the target; the clock asks again later."""
 
 
 class TargetHeldError(RunError):

@@ -23,6 +23,12 @@ class Settlement:
     heads: Heads
     reached: frozenset[str]  #: ids of runs in doubt that turned out to have reached their end
     unknown: tuple[Doubt, ...]  #: what nobody can tell; innermost act first
+    running: tuple[Doubt, ...] = ()  #: what goes on at the target, and the steps around it
+
+    @property
+    def left(self) -> tuple[Doubt, ...]:
+        """What is in doubt still."""
+        return (*self.unknown, *self.running)
 
 
 async def settle(session: Session, journal: Journal, graph: Graph) -> Settlement:
@@ -32,17 +38,16 @@ async def settle(session: Session, journal: Journal, graph: Graph) -> Settlement
     """
     heads = await session.heads()
     reached: set[str] = set()
-    unknown: list[Doubt] = []
+    left: dict[Outcome, list[Doubt]] = {Outcome.UNKNOWN: [], Outcome.RUNNING: []}
     for doubt in reversed(await journal.doubts()):  # inner acts before those around them
         outcome = await verdict(doubt, session, heads, graph)
-        if is_around(doubt, unknown):
-            outcome = Outcome.UNKNOWN
+        outcome = next((each for each in left if is_around(doubt, left[each])), outcome)
         await journal.resolve(doubt, outcome)
-        if outcome is Outcome.UNKNOWN:
-            unknown.append(doubt)
+        if outcome in left:
+            left[outcome].append(doubt)
         elif outcome is Outcome.APPLIED and doubt.noun == "run":
             reached.add(doubt.run)
-    return Settlement(heads, frozenset(reached), tuple(unknown))
+    return Settlement(heads, frozenset(reached), *map(tuple, left.values()))
 
 
 async def settle_by_stamp(
@@ -54,9 +59,9 @@ async def settle_by_stamp(
         await journal.resolve(doubt, outcome)
 
 
-def is_around(step: Doubt, unknown: Sequence[Doubt]) -> bool:
-    """Tell whether *step* is one, and a part of it is among what nobody can tell."""
-    inner = {(doubt.run, doubt.revision) for doubt in unknown}
+def is_around(step: Doubt, left: Sequence[Doubt]) -> bool:
+    """Tell whether *step* is one, and a part of it is among what is *left* in doubt."""
+    inner = {(doubt.run, doubt.revision) for doubt in left}
     return step.noun == "step" and (step.run, step.revision) in inner
 
 

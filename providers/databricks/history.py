@@ -25,7 +25,9 @@ _UNDONE = frozenset({"FAILED", "CANCELED"})
 
 
 def outcome_of(api: Api, warehouse: str | None, mark: str, *, timeout: float) -> Outcome:
-    """Tell what became of the statement that begins with *mark*; UNKNOWN where it is not shown.
+    """Tell what became of the statement that begins with *mark*.
+
+    RUNNING where it has not ended, UNKNOWN where it is not shown.
 
     Args:
         api: That of the workspace.
@@ -46,7 +48,9 @@ def outcome_of(api: Api, warehouse: str | None, mark: str, *, timeout: float) ->
         return Outcome.UNKNOWN  # the history may not be read
     if _DONE in shown:
         return Outcome.APPLIED
-    return Outcome.ABSENT if shown and shown <= _UNDONE else Outcome.UNKNOWN
+    if not shown:
+        return Outcome.UNKNOWN
+    return Outcome.ABSENT if shown <= _UNDONE else Outcome.RUNNING
 
 
 def state_of(api: Api, warehouse: str | None, *, timeout: float) -> str | None:

@@ -131,6 +131,8 @@ class DatabricksProvider(Provider):
         given = connect_arguments(target.url)
         if target.schema is not None:
             given["schema"] = target.schema
+        if limits := _settings(target):
+            given["session_configuration"] = limits
         login = address(target.url).login
         if login.token is not None:
             return RunnerSupport(connect_arguments=given, extension=self.extension)

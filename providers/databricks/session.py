@@ -79,7 +79,7 @@ class DatabricksSession(Session):
     async def resolve(self, statement: Statement, *, ticket: str) -> Outcome:  # noqa: ARG002 - the contract's; the ticket says it all here
         """Tell by the query history what became of a statement; see `Session.resolve`.
 
-        UNKNOWN where it still runs, where it is not shown, and where the history may not be read.
+        UNKNOWN where it is not shown, and where the history may not be read.
         """
         with reading(self._target.name):
             await self._connection.query("SELECT 1")  # a dead session has to say so

@@ -88,13 +88,13 @@ class PostgresSession(Session):
     async def resolve(self, statement: Statement, *, ticket: str) -> Outcome:
         """Tell what became of *statement*; see `Session.resolve`.
 
-        UNKNOWN where it still runs: ask again later, or under the lock, which the
-        session that runs it would hold. Otherwise Postgres can tell for CREATE and DROP INDEX
-        CONCURRENTLY alone, and not always.
+        RUNNING where it still runs; under the lock it does not, for the session that runs it
+        would hold that. Otherwise Postgres can tell for CREATE and DROP INDEX CONCURRENTLY
+        alone, and not always.
         """
         with reading(self._target.name):
             if await self._connection.fetchval(_IS_RUNNING, _mark(ticket)):
-                return Outcome.UNKNOWN
+                return Outcome.RUNNING
             if created := concurrent_index(statement.sql):
                 return await is_created(self._connection, created)
             if dropped := dropped_index(statement.sql):

@@ -290,18 +290,31 @@ class TestStatements:
         assert "geheim" not in str(caught.value)
 
 
+async def test_a_runner_keeps_to_the_limit_too(url: str) -> None:
+    """statement_timeout is set on the sessions of live steps, as it is on ours."""
+    provider = DatabricksProvider()
+    limited = target_at(url, statement_timeout=timedelta(seconds=1.5))
+    support = await provider.runner_support(limited)
+    assert support.connect_arguments["session_configuration"] == {"STATEMENT_TIMEOUT": "2"}
+    assert (
+        "session_configuration"
+        not in (await provider.runner_support(target_at(url))).connect_arguments
+    )
+    await provider.aclose()
+
+
 class TestResolving:
     """The query history tells, or nobody does."""
 
     async def test_running(
         self, warehouse: Warehouse, session: DatabricksSession, url: str
     ) -> None:
-        """A statement that still runs is UNKNOWN."""
+        """A statement that still runs is RUNNING."""
         warehouse.control.add(Fault(FaultKind.SLOW, seconds=60, matching="t-runs"))
         running = asyncio.create_task(session.execute(CREATE, ticket="t-runs"))
         await until_status(warehouse, "t-runs", "RUNNING")
         async with session_on(url) as other:
-            assert await other.resolve(CREATE, ticket="t-runs") is Outcome.UNKNOWN
+            assert await other.resolve(CREATE, ticket="t-runs") is Outcome.RUNNING
         running.cancel()
         await asyncio.wait([running])
 

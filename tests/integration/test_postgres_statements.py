@@ -159,11 +159,11 @@ class TestConcurrentIndex:
     async def test_resolve_while_it_runs(
         self, session: PostgresSession, beside: asyncpg.Connection
     ) -> None:
-        """As long as a server process still runs the ticket, its outcome is unknown."""
+        """As long as a server process still runs the ticket, it has no outcome."""
         await beside.execute("CREATE TABLE a (id INTEGER)")
         running = asyncio.create_task(beside.execute("/* levelhead:t9 */ SELECT pg_sleep(0.5)"))
         await asyncio.sleep(0.1)
-        assert await session.resolve(self.BUILD, ticket="t9") is Outcome.UNKNOWN
+        assert await session.resolve(self.BUILD, ticket="t9") is Outcome.RUNNING
         assert await session.resolve(self.BUILD, ticket="t8") is Outcome.ABSENT
         await running
         assert await session.resolve(self.BUILD, ticket="t9") is Outcome.ABSENT
@@ -179,7 +179,7 @@ class TestConcurrentIndex:
             await asyncio.sleep(0.2)
             shown = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '/* levelhead:t9 */ %'"
             assert await beside.fetchval(shown) == 1
-            assert await session.resolve(self.BUILD, ticket="t9") is Outcome.UNKNOWN
+            assert await session.resolve(self.BUILD, ticket="t9") is Outcome.RUNNING
             await work
 
 

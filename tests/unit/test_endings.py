@@ -36,6 +36,7 @@ from sync.errors import (
     RunnerTimeoutError,
     ScriptError,
     StatementInDoubtError,
+    StatementRunningError,
     UnknownRevisionError,
 )
 from sync.model import Hold, Order, RunState, Status, Verb
@@ -64,6 +65,7 @@ INTERRUPTED: tuple[BaseException, ...] = (
     RunnerTimeoutError("too long", history="app"),
     LeaseLostError("db-1: taken"),
     StatementInDoubtError("db-1: who knows"),
+    StatementRunningError("db-1: it goes on"),
     asyncio.CancelledError(),
 )
 #: After these the clock comes back by itself.
@@ -76,6 +78,7 @@ PASSING = (
     ConnectionLostError,
     RunnerLostError,
     LeaseLostError,
+    StatementRunningError,
     asyncio.CancelledError,
 )
 #: These say something about the order, not about the target.
@@ -238,7 +241,23 @@ def test_how_an_orphan_ended(
 
 def test_a_doubt_names_the_way_out() -> None:
     """The error says what is in doubt, and what a person does about it."""
-    assert str(in_doubt(TARGET, [a_doubt("run-1")])) == (
+    running = (a_doubt("run-2"),)
+    settled = Settlement(at("a"), frozenset(), (a_doubt("run-1"),), running)
+    assert str(in_doubt(TARGET, settled)) == (
         "db-1: nobody can tell whether statement ticket of revision b took effect; look at the "
         "target, then levelhead settle ticket applied (or absent)"
     )
+
+
+def test_nobody_is_asked_about_what_still_runs() -> None:
+    """Whoever settled it as absent now would have it sent a second time."""
+    error = in_doubt(TARGET, Settlement(at("a"), frozenset(), (), (a_doubt("run-1"),)))
+    assert isinstance(error, StatementRunningError)
+    assert "settle" not in str(error)
+    assert "still runs there" in str(error)
+
+
+def test_an_orphan_whose_statement_runs() -> None:
+    """It is in doubt as long as its statement runs."""
+    settled = Settlement(at("a"), frozenset(), (), (a_doubt("run-1"),))
+    assert settled_end(a_run(), settled).state is RunState.INTERRUPTED
