@@ -92,7 +92,8 @@ def test_examples_of_the_configuration_are_valid(page: str, tmp_path: Path) -> N
     (example,) = re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     (tmp_path / "levelhead.toml").write_text(example)
     (tmp_path / "alembic.ini").touch()
-    settings = load_settings(None, {"DB_PASSWORD": "secret"}, tmp_path)
+    environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", example), "secret")
+    settings = load_settings(None, environ, tmp_path)
     assert len(settings.targets) == len(tomllib.loads(example)["target"])
 
 
