@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 from providers.workspace import login
-from providers.workspace.login import Login, LoginError, login_of
+from providers.workspace.login import Login, LoginError, host_in, login_of
 
 #: What every session of the connector is opened with, ours and those of runners.
 #: Its newer retries send a statement again when the connection broke after it took effect,
@@ -27,11 +27,14 @@ _ALWAYS: Mapping[str, object] = {
 #: Read by databricks-sqlalchemy, which gets the same URL.
 _FOR_THE_DIALECT = frozenset({"enable_multirow_insert_casts"})
 
-#: The catalog that a workspace had before Unity Catalog.
-_LEGACY = "hive_metastore"
+#: The names of the catalog that a workspace had before Unity Catalog; the second is what a session
+#: calls it where there is no Unity Catalog.
+_LEGACY = frozenset({"hive_metastore", "spark_catalog"})
 
 _PLACE = frozenset({"http_path", "catalog", "schema"})
 _KNOWN = _PLACE | _FOR_THE_DIALECT | login.OPTIONS
+_LONGEST = 24 * 60 * 60  # seconds
+_HTTP_PATH = re.compile(r"[\w./~%-]+", re.ASCII)
 _WAREHOUSE = re.compile(r"/(?:warehouses|endpoints)/([^/?]+)")
 
 
@@ -77,7 +80,7 @@ def connect_arguments(url: str) -> dict[str, object]:
     parts, options = _read(url)
     place = address(url)
     known = {
-        "server_hostname": parts.hostname,
+        "server_hostname": _host(parts),
         "access_token": place.login.token,
         "http_path": place.http_path,
         "catalog": place.catalog,
@@ -124,11 +127,11 @@ def address(url: str) -> Address:
     """
     parts, options = _read(url)
     port = _OPTIONS["_port"](options["_port"]) if "_port" in options else parts.port
-    host = parts.hostname if port is None else f"{parts.hostname}:{port}"
+    host = _host(parts) if port is None else f"{_host(parts)}:{port}"
     uri = options.get("_connection_uri")
     origin = "://".join(urlsplit(uri)[:2]) if uri else f"https://{host}"
     return Address(
-        server=urlsplit(uri).netloc if uri else str(host),
+        server=urlsplit(uri).netloc if uri else host,
         http_path=options["http_path"],
         login=_login(parts, options, origin),
         catalog=options.get("catalog"),
@@ -153,16 +156,26 @@ def _read(url: str) -> tuple[SplitResult, dict[str, str]]:
     options = dict(parse_qsl(parts.query))
     if not parts.hostname:
         raise AddressError("it must begin with databricks://token:TOKEN@HOST; it has no host")
+    if host_in(parts.hostname) is None:
+        raise AddressError("the part after @, up to the next / or ?, is no name of a host")
+    if parts.path.strip("/"):
+        raise AddressError("nothing can stand between host and ?: write &catalog=...&schema=...")
     if not options.get("http_path"):
         raise AddressError("it lacks http_path, which the warehouse's connection details show")
+    if not _HTTP_PATH.fullmatch(options["http_path"]):
+        raise AddressError("http_path must be a path such as /sql/1.0/warehouses/ID, and no more")
     for name, text in options.items():
         _check(name, text)
     return parts, options
 
 
+def _host(parts: SplitResult) -> str:
+    return host_in(parts.hostname or "") or ""
+
+
 def _check(name: str, text: str) -> None:
-    if name == "catalog" and text.lower() == _LEGACY:
-        raise AddressError(_outside(f"catalog {_LEGACY} is"))
+    if name == "catalog" and text.lower() in _LEGACY:
+        raise AddressError(_outside(f"catalog {text.lower()} is"))
     if name in _KNOWN:
         return
     if name.startswith("_retry") or name == "_enable_v3_retries":
@@ -185,8 +198,8 @@ def need_catalog(default: str) -> None:
     Raises:
         AddressError: It is the one from before Unity Catalog.
     """
-    if default.lower() == _LEGACY:
-        raise AddressError(_outside(f"it has no catalog, and the workspace's own is {_LEGACY},"))
+    if (name := default.lower()) in _LEGACY:
+        raise AddressError(_outside(f"it has no catalog, and the workspace's own is {name},"))
 
 
 def _outside(what: str) -> str:
@@ -213,6 +226,18 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 1 << 16:
+        raise AddressError("_port must be a number up to 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not 0 < (seconds := float(text)) < _LONGEST:
+        raise AddressError("_socket_timeout must be a number of seconds")
+    return seconds
+
+
 def _off(text: str) -> bool:
     if text.lower() not in {"false", "0"}:
         raise AddressError("enable_telemetry cannot be given: telemetry stays off")
@@ -222,8 +247,8 @@ def _off(text: str) -> bool:
 #: Arguments of the connector that a URL may carry -> how they are read.
 _OPTIONS: Mapping[str, Callable[[str], object]] = {
     "_connection_uri": _address,
-    "_port": int,
-    "_socket_timeout": float,
+    "_port": _port,
+    "_socket_timeout": _seconds,
     "_tls_trusted_ca_file": str,
     "enable_telemetry": _off,
 }

@@ -44,6 +44,7 @@ from providers.errors import (
     StatementError,
 )
 from providers.redaction import redacted
+from providers.workspace.rest import AuthoritiesError
 from providers.workspace.tokens import SignInDeniedError, SignInError, SignInUnavailableError
 
 
@@ -141,6 +142,7 @@ RULES: Mapping[type[BaseException], Rule] = {
     SignInUnavailableError: Rule(Meaning.UNSENT, "{said}"),
     # Raised for settings that make no sense.
     AddressError: Rule(Meaning.UNUSABLE, "its URL cannot be used: {said}"),
+    AuthoritiesError: Rule(Meaning.UNUSABLE, "{said}"),
     ValueError: _UNUSABLE,
 }
 
@@ -285,7 +287,7 @@ def is_denied(error: BaseException) -> bool:
 def said(error: BaseException) -> str:
     """Return what *error* says in one line: never row data, a token or a URL."""
     error = _cause(error)
-    if isinstance(error, AddressError | SignInError):
+    if isinstance(error, AddressError | AuthoritiesError | SignInError):
         return str(error)
     if isinstance(error, exc.RequestError):
         return _said_by_header(error)

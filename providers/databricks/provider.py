@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import AsyncIterator, Hashable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -38,7 +37,7 @@ from providers.databricks.survey import at, place_of, survey
 from providers.databricks.threads import Threads
 from providers.errors import AccessDeniedError, ConnectError, StartingError
 from providers.types import RunnerSupport, Survey, Target
-from providers.workspace.rest import Api
+from providers.workspace.rest import Api, authorities
 from providers.workspace.tokens import Tokens
 
 #: What Alembic has to know of the dialect; loaded in runners only.
@@ -96,7 +95,8 @@ class DatabricksProvider(Provider):
     def address(self, target: Target) -> str:
         """Return workspace, catalog and schema, whichever warehouse; see `Provider.address`."""
         place = at(target)
-        return f"{place.server.lower()}/{place.catalog or ''}/{place.schema or ''}"
+        server = place.server.removesuffix(":443")
+        return f"{server}/{place.catalog or ''}/{place.schema or ''}".lower()
 
     def place(self, target: Target) -> Hashable:
         """Return what one session of a warehouse can read; see `Surveying.place`."""
@@ -259,8 +259,7 @@ async def _need_catalog(connection: Connection, target: Target, place: Address) 
 
 
 def _dial(target: Target, place: Address, tokens: Tokens) -> Driver:
-    if place.trusted is not None:
-        ssl.create_default_context(cafile=place.trusted)  # the connector stumbles over a bad file
+    authorities(place.trusted)  # the connector stumbles over a bad file
     given = connect_arguments(target.url)
     arguments: dict[str, Any] = {
         **given,

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from providers.workspace import login
-from providers.workspace.login import Login, login_of
+from providers.workspace.login import Login, host_in, login_of
 
 #: The database that every instance and every branch has from the start.
 _DATABASE = "databricks_postgres"
 
 _PORT = 5432
-_ENDPOINT = re.compile(r"projects/[^/]+/branches/[^/]+/endpoints/[^/]+")
+_PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_ENDPOINT = re.compile(rf"projects/{_PART}/branches/{_PART}/endpoints/{_PART}")
 _INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
 _OPTIONS = frozenset(
@@ -93,6 +94,8 @@ def _read(url: str) -> tuple[SplitResult, dict[str, str]]:
         raise AddressError("a reserved character (such as / ? # @) is not percent-encoded")
     if not parts.hostname:
         raise AddressError("it has no host: that of the workspace, as in lakebase://HOST/DATABASE")
+    if host_in(parts.hostname) is None:
+        raise AddressError("the part after @, up to the next / or ?, is no name of a host")
     options = dict(parse_qsl(parts.query))
     if "sslmode" in options:
         raise AddressError("sslmode cannot be given: certificates are verified, always")
@@ -117,11 +120,13 @@ def _check(instance: str | None, endpoint: str | None) -> None:
 
 def _direct(host: str | None) -> str | None:
     """Return *host*, which must not be a pooler's; its name says so before anybody logs in."""
-    if host is not None and host.partition(".")[0].endswith("-pooler"):
+    if host is not None and host.partition(".")[0].lower().endswith("-pooler"):
         raise AddressError(
             f"{host} is the pooler, where a session cannot hold a lock and no minted credential"
             " is taken; leave host out, or give the direct one, without -pooler"
         )
+    if host is not None and host_in(host) is None:
+        raise AddressError("host must be a name or an address alone; the port is an option")
     return host
 
 

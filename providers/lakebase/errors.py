@@ -25,7 +25,7 @@ from urllib.error import HTTPError, URLError
 from providers.errors import AccessDeniedError, ConnectError, ProviderError, StartingError
 from providers.lakebase.address import Address
 from providers.lakebase.grants import Grant, NotRunningError
-from providers.workspace.rest import ERRORS, is_temporary
+from providers.workspace.rest import ERRORS, AuthoritiesError, is_temporary
 from providers.workspace.tokens import SignInDeniedError, SignInError
 
 _ADVICE: Mapping[int, str] = {
@@ -117,8 +117,8 @@ def _without_answer(place: Address, error: Exception) -> str:
     if isinstance(reason, ssl.SSLError):
         detail = getattr(reason, "verify_message", None) or reason.reason or "the handshake failed"
         return f"no TLS session with {place.workspace} ({detail}); check _tls_trusted_ca_file"
-    if isinstance(reason, FileNotFoundError):
-        return "the file that _tls_trusted_ca_file names does not exist"
+    if isinstance(reason, AuthoritiesError):
+        return str(reason)
     if isinstance(reason, TimeoutError):
         return f"{place.workspace} gave no answer in time; check the network"
     if isinstance(reason, OSError):

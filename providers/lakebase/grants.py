@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from providers.lakebase.address import Address
 from providers.workspace.calls import begin
+from providers.workspace.login import host_in
 from providers.workspace.rest import Api
 from providers.workspace.tokens import Tokens
 
@@ -107,6 +108,8 @@ def minted(place: Address, tokens: Tokens, now: datetime, timeout: float) -> Gra
     """
     api = Api(place.login, tokens)
     host = place.host or _host(api, place, timeout)
+    if host_in(host) is None:
+        raise ValueError(host)
     role = place.role or place.login.client or _text(api.get(_ME, {}, timeout), "userName")
     answer = _credential(api, place, timeout)
     end = datetime.fromisoformat(answer.get("expiration_time") or answer["expire_time"])

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from providers.lakebase.address import Address, address
 from providers.lakebase.errors import minting, reading
 from providers.lakebase.grants import Grant, minted
+from providers.workspace.login import host_in
 from providers.workspace.tokens import Tokens
 
 #: Seconds for each answer of the workspace, where nobody says otherwise.
@@ -42,7 +43,7 @@ def signed(url: str) -> Signed:
 def postgres_url(place: Address, grant: Grant) -> str:
     """Return the URL that logs in with *grant*; TLS is up to `environment`."""
     user, password = quote(grant.role, ""), quote(grant.password, "")
-    host, database = f"{grant.host}:{place.port}", quote(place.database, "")
+    host, database = f"{host_in(grant.host)}:{place.port}", quote(place.database, "")
     return f"{place.scheme}://{user}:{password}@{host}/{database}"
 
 

@@ -13,8 +13,10 @@ nothing                    what Databricks' own tools would find: ``auth`` and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from urllib.parse import SplitResult, unquote
 
 #: Options of a URL that say how to sign in.
@@ -22,6 +24,12 @@ OPTIONS = frozenset({"auth", "azure_tenant_id", "profile"})
 
 #: As the SDK names the ways of service principals.
 MACHINE, AZURE = "oauth-m2m", "azure-client-secret"
+
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
+
+#: Can stand in the header of a request.
+_TOKEN = re.compile(r"[!-~]+")
 
 
 class LoginError(ValueError):
@@ -42,6 +50,16 @@ class Login:
     trusted: str | None = None  #: file with certificate authorities; None: the system's
 
 
+def host_in(text: str) -> str | None:
+    """Return the host *text* as it stands in a URL, IPv6 in brackets; None where it is none."""
+    if _NAME.fullmatch(text):
+        return text
+    try:
+        return f"[{IPv6Address(text.removeprefix('[').removesuffix(']'))}]"
+    except ValueError:
+        return None
+
+
 def login_of(
     parts: SplitResult, options: Mapping[str, str], *, origin: str, trusted: str | None
 ) -> Login:
@@ -56,6 +74,7 @@ def login_of(
     if not user and not password:
         return Login(origin=origin, auth=auth, profile=profile, tenant=tenant, trusted=trusted)
     _need_both(parts.scheme, user, password)
+    _need_plain(user, password)
     if profile is not None:
         raise LoginError("profile cannot be given beside credentials; keep one of the two")
     if user == "token":
@@ -79,6 +98,14 @@ def _need_both(scheme: str, user: str, password: str) -> None:
             f" with {scheme}://CLIENT_ID:SECRET@HOST, or with {scheme}://HOST"
             " where the credentials are set up as Databricks' own tools want them"
         )
+
+
+def _need_plain(user: str, password: str) -> None:
+    """Refuse what no header can carry: the end of a line, where a file was pasted, most of all."""
+    if user == "token" and not _TOKEN.fullmatch(password):
+        raise LoginError("its token must be printable ASCII without blanks or line ends")
+    if not (user + password).isprintable():
+        raise LoginError("a client id or its secret has a character that cannot be printed")
 
 
 def _need_auth(auth: str | None, fit: set[str | None], what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ ERRORS = (SignInError, OSError, HTTPException, ValueError, KeyError, TypeError)
 
 #: Statuses of a request whose token was not taken.
 _NOT_TAKEN = frozenset({401, 403})
+
+
+class AuthoritiesError(ValueError):
+    """The file with certificate authorities is of no use; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,8 @@ class Api:
     def _ask(self, request: Request, timeout: float) -> dict[str, Any]:
         for name, value in self.tokens.headers(self.login).items():
             request.add_unredirected_header(name, value)
-        trust = ssl.create_default_context(cafile=self.login.trusted)
-        opener = build_opener(HTTPSHandler(context=trust), _NoRedirect())
+        trust = HTTPSHandler(context=authorities(self.login.trusted))
+        opener = build_opener(trust, _NoRedirect())
         try:
             with opener.open(request, timeout=timeout) as answer:
                 return _object(json.load(answer))
@@ -59,6 +64,23 @@ class Api:
             if error.code in _NOT_TAKEN:
                 self.tokens.forget(self.login)
             raise
+
+
+def authorities(file: str | None) -> ssl.SSLContext:
+    """Return whom to trust: the authorities in *file*; None: the system's.
+
+    Raises:
+        AuthoritiesError: The file cannot be read, or holds none.
+    """
+    named = "the file that _tls_trusted_ca_file names"
+    try:
+        return ssl.create_default_context(cafile=file)
+    except ssl.SSLError:
+        raise AuthoritiesError(f"{named} holds no certificates in PEM form") from None
+    except OSError as error:
+        raise AuthoritiesError(
+            f"{named} cannot be read ({os.strerror(error.errno or 0)})"
+        ) from None
 
 
 def _object(answer: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON can carry

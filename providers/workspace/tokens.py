@@ -35,6 +35,9 @@ _ABANDONED = 6
 #: Where the SDK's message begins to list its settings.
 _SETTINGS = re.compile(r"\.? ?(?:Config|Env): .*|, please check https?://.*", re.DOTALL)
 
+#: The SDK's words for having looked everywhere.
+_NOTHING = "cannot configure default credentials"
+
 #: What credentials are refused with: RFC 6749, section 5.2. All else is no answer to them.
 _REFUSALS = re.compile(r"(?:invalid|unauthorized|unsupported)_|access_denied")
 
@@ -210,9 +213,18 @@ def _is_temporary(error: BaseException | None) -> bool:
 
 def _said(error: Exception, login: Login, found: Iterable[str]) -> str:
     text = _SETTINGS.sub("", str(error)).partition("\n")[0].strip()
+    if _NOTHING in text:
+        return f"{_looked_for(login)}: write token:TOKEN@ before the host, or set up a profile"
     for secret in sorted(_written(login, found), key=len, reverse=True):
         text = text.replace(secret, "***")
     return text[:_LONGEST] or type(error).__name__
+
+
+def _looked_for(login: Login) -> str:
+    where = f" in profile {login.profile}" if login.profile else ""
+    return (
+        f"no credentials for auth={login.auth}{where}" if login.auth else f"no credentials{where}"
+    )
 
 
 def _written(login: Login, found: Iterable[str]) -> Iterator[str]:

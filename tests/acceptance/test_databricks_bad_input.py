@@ -154,10 +154,11 @@ async def test_an_unknown_place(site: Site, old: str, new: str, line: str) -> No
     await site.is_unreachable(line.removeprefix("eu: "), "create it, or correct it")
 
 
-async def test_the_catalog_that_was_there_before(site: Site) -> None:
-    """hive_metastore has other rules: it is refused, and the line says why."""
-    site.project.configure({"eu": site.url.replace("catalog=main", "catalog=hive_metastore")})
-    line = "its URL cannot be used: catalog hive_metastore is outside of Unity Catalog"
+@pytest.mark.parametrize("name", ["hive_metastore", "spark_catalog"])
+async def test_the_catalog_that_was_there_before(site: Site, name: str) -> None:
+    """hive_metastore has other rules: it is refused by both of its names, and the line says why."""
+    site.project.configure({"eu": site.url.replace("catalog=main", f"catalog={name}")})
+    line = f"its URL cannot be used: catalog {name} is outside of Unity Catalog"
     await site.fails(3, f"eu: {line}", "name a catalog of Unity Catalog")
     await site.is_unreachable(line)
 

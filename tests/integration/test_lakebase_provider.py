@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -261,6 +261,23 @@ async def test_unknown_authority(stand: Stand, tmp_path: Path) -> None:
     await stand.fails(ConnectError, words, stand.target(_tls_trusted_ca_file=str(other.file)))
     words = "the certificate of localhost:.* cannot be verified"
     await stand.fails(ConnectError, words, stand.target(sslrootcert=str(other.file)))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (Path.mkdir, "names cannot be read .Is a directory."),
+        (Path.touch, "names holds no certificates in PEM form"),
+        (Path.exists, "names cannot be read .No such file or directory."),
+    ],
+)
+async def test_authorities_that_are_none(
+    stand: Stand, tmp_path: Path, make: Callable[[Path], object], words: str
+) -> None:
+    """Where there are no authorities to trust, the line is about the file, not the network."""
+    make(file := tmp_path / "odd.pem")
+    words = f"^orders: the file that _tls_trusted_ca_file {words}"
+    await stand.fails(ConnectError, words, stand.target(_tls_trusted_ca_file=str(file)))
 
 
 async def test_other_host_name(stand: Stand) -> None:

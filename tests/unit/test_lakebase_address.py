@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from providers.lakebase.address import Address, AddressError, address
+from providers.lakebase.grants import Grant
+from providers.lakebase.signed import postgres_url
 from providers.workspace.login import Login
 
 HOST = "lakebase://token:geheim@dbc.example.com"
@@ -22,6 +26,14 @@ def test_instance() -> None:
         port=5432,
         roots=None,
     )
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_ipv6(host: str) -> None:
+    """An address of IPv6 stands in brackets where a port follows."""
+    grant = Grant(host, "app", "geheim", datetime(2031, 1, 1, tzinfo=UTC))
+    place = address(f"{HOST}/orders?instance=eu-1&host={host}")
+    assert postgres_url(place, grant) == "postgresql://app:geheim@[::1]:5432/orders"
 
 
 def test_everything() -> None:
@@ -48,6 +60,14 @@ def test_everything() -> None:
         ),
         (f"{HOST}/orders?instance=a&sslmode=disable", "certificates are verified, always"),
         (f"{HOST}/orders?instance=a&host=ep-1-pooler.example.com", "without -pooler"),
+        (f"{HOST}/orders?instance=a&host=EP-1-POOLER.example.com", "without -pooler"),
+        (f"{HOST}/orders?instance=a&host=db:5433", "host must be a name or an address alone"),
+        (f"{HOST}/orders?instance=a&host=me:geheim@db", "host must be a name or an address alone"),
+        (f"{HOST}/orders?instance=a&host=%2Ftmp", "host must be a name or an address alone"),
+        (f"{HOST}/orders?instance=a&host=a,b", "host must be a name or an address alone"),
+        (f"{HOST}/orders?endpoint=projects/../branches/../endpoints/x", "endpoint must be"),
+        (f"{HOST}/orders?endpoint=projects/a%3Fb/branches/c/endpoints/d", "endpoint must be"),
+        ("lakebase://token:geheim@h h/orders?instance=a", "is no name of a host"),
         (f"{HOST}/orders?instance=a&port=geheim", "port must be a number"),
         (f"{HOST}/orders?instance=a&options=x", "option 'options' is not known; choose from"),
         (f"{HOST}:geheim/orders?instance=a", "cannot be read"),

@@ -277,6 +277,24 @@ def test_two_warehouses_of_one_schema_are_refused(folder: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (f"{WAREHOUSE}/a&schema=eu", f"{WAREHOUSE}/a&schema=eu".replace("token:t@", "ab:s@")),
+        (f"{WAREHOUSE}/a&schema=eu", f"{WAREHOUSE}/a&schema=eu".replace("token:t@", "")),
+        (f"{WAREHOUSE}/a&schema=eu", f"{WAREHOUSE}/a&schema=eu".replace("@h?", "@h:443?")),
+        (f"{WAREHOUSE}/a&schema=eu", f'{WAREHOUSE}/a"\nschema = "EU'),
+        ("lakebase://token:t@h?instance=a", "lakebase://ab:s@h/databricks_postgres?instance=a"),
+    ],
+)
+def test_who_signs_in_makes_no_other_database(folder: Path, one: str, other: str) -> None:
+    """One schema is one target, whoever is signed in, and whatever is left out or respelled."""
+    second = f'[[target]]\nname = "us"\nhistory = "app"\nurl = "{other}"\n'
+    assert mistakes(folder, f'{TARGET}url = "{one}"\n{second}') == [
+        'target "us": has the same database and version table as target "eu"'
+    ]
+
+
 def test_references(folder: Path) -> None:
     """Variables, the escape and files are replaced anywhere in the document."""
     (folder / "word").write_text(" from a file\n")
