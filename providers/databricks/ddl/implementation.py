@@ -37,8 +37,9 @@ from sqlalchemy.sql.type_api import TypeEngine
 
 from . import notes, skips
 from .comparison import Comparisons
-from .compiler import MAPPING, WITHOUT_ZONE, Compiler
+from .compiler import MAPPING, WITHOUT_ZONE
 from .datatypes import bare, name_of, widens
+from .dialect import fit
 from .elements import AddCheck, SetProperty
 from .forms import (
     Elements,
@@ -74,9 +75,7 @@ class Directives(Comparisons):
     def __init__(self, dialect: Dialect, *arguments: Any, **more: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
         super().__init__(dialect, *arguments, **more)
         self.described = {}
-        # This engine's dialect only, not the class. Alembic compares comments where it may.
-        dialect.ddl_compiler = Compiler
-        dialect.supports_comments = dialect.inline_comments = True
+        fit(dialect)
 
     def skip(self, skip: Skip) -> None:
         """Say that something has no counterpart; in a script of SQL, as a comment."""
@@ -128,9 +127,10 @@ class Directives(Comparisons):
 
     def create_table(self, table: Table, **kw: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
         """Create a table; its CHECK constraints follow."""
-        left_out = list(skips.of_table(table, self.dialect))
-        checks = [check for check in skips.checks_of(table) if self.is_due(check)]
-        self.send("create_table", table.fullname, creating(table, checks, kw), *left_out)
+        with skips.restored(table):
+            left_out = list(skips.of_table(table, self.dialect))
+            checks = [check for check in skips.checks_of(table) if self.is_due(check)]
+            self.send("create_table", table.fullname, creating(table, checks, kw), *left_out)
 
     def is_due(self, constraint: Constraint) -> bool:
         """Tell whether a type's own constraint is meant for this dialect; others always are."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, NamedTuple
 
 from alembic import op
 from alembic.operations import BatchOperations, Operations
+from alembic.operations.ops import AddColumnOp, CreateTableOp
 from alembic.runtime.migration import MigrationContext
+from alembic.util.sqla_compat import _copy as copied
+from sqlalchemy import Column
 from sqlalchemy.engine import Dialect
 
 from .implementation import Directives, recreation_refused
@@ -60,7 +63,9 @@ class Rehearsal(Directives):
         self.outcomes.append(Outcome("refused", "", str(error)))
 
 
-def rehearse(script_fn: Callable[..., Any], dialect: Dialect) -> None:
+def rehearse(
+    script_fn: Callable[..., Any], dialect: Dialect, options: Mapping[str, Any] | None = None
+) -> None:
     """Run the ``upgrade`` or ``downgrade`` of a revision with nothing behind it.
 
     A script that fails here for another reason, say because it reads data, is left to the live
@@ -69,11 +74,12 @@ def rehearse(script_fn: Callable[..., Any], dialect: Dialect) -> None:
     Args:
         script_fn: The function of the revision; it runs to its end, or to its first read.
         dialect: That of the target's engine.
+        options: What env.py has configured Alembic with, a naming convention for instance.
 
     Raises:
         RefusedDirectiveError: The script holds a directive that would be refused.
     """
-    with _in_place(Rehearsal(dialect)):
+    with _in_place(Rehearsal(dialect), options or {}):
         try:
             script_fn()
         except RefusedDirectiveError:
@@ -85,7 +91,7 @@ def rehearse(script_fn: Callable[..., Any], dialect: Dialect) -> None:
 def survey(script_fn: Callable[..., Any], dialect: Dialect) -> list[Outcome]:
     """Return all that comes of a revision's function; it goes on after what is refused."""
     rehearsal = Rehearsal(dialect)
-    with _in_place(rehearsal) as operations:
+    with _in_place(rehearsal, {}) as operations:
         _survive(operations, rehearsal)
         try:
             script_fn()
@@ -132,11 +138,12 @@ def _line_in(script_fn: Callable[..., Any], error: Exception) -> int:
 
 
 @contextmanager
-def _in_place(rehearsal: Rehearsal) -> Iterator[Operations]:
+def _in_place(rehearsal: Rehearsal, options: Mapping[str, Any]) -> Iterator[Operations]:
     """Let `alembic.op` work on *rehearsal*, and afterwards on what it worked on before."""
-    context = MigrationContext(rehearsal.dialect, None, {"as_sql": True})
+    context = MigrationContext(rehearsal.dialect, None, {**options, "as_sql": True})
     context.impl = rehearsal
     outer, operations = getattr(op, "_proxy", None), Operations(context)
+    _spare(operations)
     setattr(operations, "batch_alter_table", _batches(operations))  # noqa: B010 - no subclass can be a proxy
     operations._install_proxy()  # noqa: SLF001 - Operations.context() does not restore
     try:
@@ -151,14 +158,40 @@ def _batches(operations: Operations) -> Callable[..., AbstractContextManager[Bat
     """Return `batch_alter_table` that refuses to copy a table before it looks at that table."""
     original = operations.batch_alter_table
 
+    @contextmanager
     def batch(
         table_name: str,
         schema: str | None = None,
         recreate: Literal["auto", "always", "never"] = "auto",
         **more: Any,  # noqa: ANN401 - Alembic's own arguments
-    ) -> AbstractContextManager[BatchOperations]:
+    ) -> Iterator[BatchOperations]:
         if recreate == "always":
             raise recreation_refused(table_name)
-        return original(table_name, schema, recreate, **more)
+        with original(table_name, schema, recreate, **more) as opened:
+            _spare(opened)
+            yield opened
 
     return batch
+
+
+def _spare(operations: Operations | BatchOperations) -> None:
+    """Let tables have copies of a script's own columns.
+
+    The script runs again with the same columns. From one that has a table already, Alembic
+    makes a copy without its foreign keys.
+    """
+    original = operations.invoke
+
+    def invoke(operation: Any) -> Any:  # noqa: ANN401 - Alembic's own arguments
+        if isinstance(operation, CreateTableOp):
+            operation.columns = [_own(each) for each in operation.columns]
+        elif isinstance(operation, AddColumnOp):
+            operation.column = _own(operation.column)
+        return original(operation)
+
+    setattr(operations, "invoke", invoke)  # noqa: B010 - no subclass can be a proxy
+
+
+def _own(item: Any) -> Any:  # noqa: ANN401 - any part of a table
+    """Return a copy of a column that has no table yet; all else as it is."""
+    return copied(item) if isinstance(item, Column) and item.table is None else item

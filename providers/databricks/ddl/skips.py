@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Enum, Identity, Index, Table
@@ -29,6 +30,10 @@ KINDS = {
     "taken too. VARIANT is the usual choice for JSON: `DatabricksVariant` as a variant.",
     "length": "The length of a text or of bytes. `sa.VARCHAR(50)` keeps one.",
 }
+
+
+#: What a foreign key says of rows, and cannot here.
+_ACTIONS = ("ondelete", "onupdate", "match", "initially", "deferrable")
 
 
 class Skip(NamedTuple):
@@ -85,8 +90,7 @@ def of_key(constraint: Constraint, table: str) -> Iterator[Skip]:
     clauses = [f"{word} {value}" for word, value in words.items() if value]
     if constraint.deferrable is not None:
         clauses.append("DEFERRABLE" if constraint.deferrable else "NOT DEFERRABLE")
-    constraint.ondelete = constraint.onupdate = constraint.match = constraint.initially = None
-    constraint.deferrable = None
+    vars(constraint).update(dict.fromkeys(_ACTIONS))
     if clauses:
         name = constraint.name or "a foreign key"
         yield Skip(
@@ -160,16 +164,34 @@ def of_table(table: Table, dialect: Dialect) -> Iterator[Skip]:
         yield of_index(index)
 
 
+@contextmanager
+def restored(table: Table) -> Iterator[None]:
+    """Put back what the block takes from columns and keys: a script may use them once more."""
+    columns = [(column.constraints, set(column.constraints)) for column in table.columns]
+    keys = [
+        (key, {name: getattr(key, name) for name in _ACTIONS})
+        for key in table.foreign_key_constraints
+    ]
+    try:
+        yield
+    finally:
+        for constraints, whole in columns:
+            constraints.update(whole)
+        for key, actions in keys:
+            vars(key).update(actions)
+
+
 def checks_of(table: Table) -> Iterator[CheckConstraint]:
     """Take the CHECK constraints from *table* and its columns; they follow by ALTER TABLE."""
     for constraints in (table.constraints, *(column.constraints for column in table.columns)):
-        yield from checks_among(constraints)
+        found = checks_among(constraints)
+        constraints.difference_update(found)
+        yield from found
 
 
 def checks_among(constraints: set[Constraint]) -> list[CheckConstraint]:
-    """Take the CHECK constraints from a set; return them in an order that is always the same."""
+    """Return the CHECK constraints of a set, in an order that is always the same."""
     found = [each for each in constraints if isinstance(each, CheckConstraint)]
-    constraints.difference_update(found)
     return sorted(found, key=lambda check: (str(check.name), str(check.sqltext)))
 
 

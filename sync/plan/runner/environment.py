@@ -44,6 +44,7 @@ class Environment(ABC):
         self.connected = False  #: on our own connection
         self.setup: list[str] = []  #: what sets our session up as env.py's own
         self.ended = False
+        self.options: dict[str, Any] = {}  #: what env.py configures, from then on
         self.context: MigrationContext | None = None  #: what env.py has configured
 
     def run(self) -> dict[str, Any]:
@@ -165,6 +166,7 @@ class Environment(ABC):
         ) -> MigrationContext:
             options = {**(opts or {}), "as_sql": False, "transaction_per_migration": True}
             self.check_options(options)
+            self.options = options
             ours = translated(self.ours(connection), connection)
             options["on_version_apply"] = self.hooks(options)
             context: MigrationContext = original(
@@ -193,7 +195,7 @@ class Environment(ABC):
             return
         for step in steps:
             try:
-                self.extension.rehearse(step.migration_fn, connection.dialect)
+                self.extension.rehearse(step.migration_fn, connection.dialect, self.options)
             except self.extension.RefusedDirectiveError as error:
                 revision = getattr(step, "revision").revision  # noqa: B009 - stamps run no script
                 raise RefusedError(f"revision {revision}: {error}") from error
