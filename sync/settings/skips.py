@@ -18,6 +18,8 @@ KINDS = (
     "identity-option",
     "enum",
     "type",
+    "collation",
+    "table-option",
     "length",
 )
 

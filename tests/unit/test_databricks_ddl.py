@@ -109,6 +109,8 @@ def test_a_type_has_the_name_that_the_reference_says(text: str) -> None:
         (postgresql.BYTEA(), "BINARY"),
         (postgresql.JSONB(), "STRING"),
         (postgresql.INET(), "STRING"),
+        (postgresql.TIME(), "STRING"),
+        (postgresql.ARRAY(sa.Text(), dimensions=2), "ARRAY<ARRAY<STRING>>"),
         (postgresql.TSVECTOR().with_variant(sa.Text(), "databricks"), "STRING"),
         (postgresql.UUID(), "STRING"),
         (postgresql.ENUM("a", name="e"), "STRING"),

@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 from . import datatypes as _datatypes  # noqa: F401 - registers the names of types
 from . import elements as _elements  # noqa: F401 - registers the forms of ALTER TABLE
+from . import values as _values  # noqa: F401 - says how values travel
 from .implementation import Directives, Listener
 from .refusals import RefusedDirectiveError
 from .rehearsal import rehearse, survey

@@ -9,13 +9,23 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Identity, Integer, Numeric, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Identity,
+    Integer,
+    Numeric,
+    Table,
+)
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError
 from sqlalchemy.schema import CheckConstraint, CreateIndex, ForeignKeyConstraint, UniqueConstraint
 from sqlalchemy.sql import compiler, sqltypes
 from sqlalchemy.sql.type_api import TypeEngine
 
-from .datatypes import name_of
+from .datatypes import bare, name_of
 
 #: What a table needs before a column of it may have a default.
 DEFAULTS = ("delta.feature.allowColumnDefaults", "supported")
@@ -31,7 +41,11 @@ _NEEDS_MAPPING = re.compile(r"[ ,;{}()\n\t=]")
 
 _NUMBERS = (Integer, Numeric, Float)  # Float is no Numeric since SQLAlchemy 2.1
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
-_TRUTH = {"t": "true", "true": "true", "1": "true", "f": "false", "false": "false", "0": "false"}
+_NO_TEXT = ("ARRAY<", "BINARY", "MAP<", "STRUCT<", "VARIANT")  # of which no default is a text
+_TRUTH = {
+    **dict.fromkeys(("t", "true", "y", "yes", "on", "1"), "true"),
+    **dict.fromkeys(("f", "false", "n", "no", "off", "0"), "false"),
+}
 
 
 class Compiler(compiler.DDLCompiler):
@@ -53,13 +67,15 @@ class Compiler(compiler.DDLCompiler):
         default = self.get_column_default_string(column)
         parts += [f"DEFAULT {default}"] if default is not None else []
         parts += filter(None, [self.generation(column)])
-        parts += [] if column.nullable else ["NOT NULL"]
+        parts += [] if column.nullable and not column.primary_key else ["NOT NULL"]
         parts += [f"COMMENT {self.quoted(column.comment)}"] if column.comment else []
         return " ".join(parts)
 
     def type_name(self, column: Column[Any]) -> str:
         """Return the name of a column's type; an integer that numbers itself is a BIGINT."""
-        return name_of(BigInteger() if numbers_itself(column) else column.type, self.dialect)
+        return name_of(
+            BigInteger() if numbers_itself(column, self.dialect) else column.type, self.dialect
+        )
 
     def generation(self, column: Column[Any]) -> str:
         """Return how the table makes up a column's value.
@@ -74,7 +90,7 @@ class Compiler(compiler.DDLCompiler):
             return f"GENERATED ALWAYS AS (CAST({expression} AS {self.type_name(column)}))"
         if column.identity is None:
             return ""
-        if not isinstance(column.type, Integer):
+        if not numbers_itself(column, self.dialect):
             raise CompileError("only an integer can be an Identity()")
         return numbering(column.identity)
 
@@ -94,12 +110,16 @@ class Compiler(compiler.DDLCompiler):
 
     def literal(self, text: str, type_: TypeEngine[Any]) -> str:
         """Return *text* as a constant of *type_*; the dialect would quote a number."""
-        if isinstance(type_, Boolean) and text.lower() in _TRUTH:
-            return _TRUTH[text.lower()]
-        if isinstance(type_, _NUMBERS) and _NUMBER.fullmatch(text):
-            return text
-        if isinstance(type_, (Boolean, *_NUMBERS)):
-            raise CompileError(f"the default {text!r} is no {name_of(type_, self.dialect)}")
+        known, plain = bare(type_, self.dialect), text.strip().lower()
+        if isinstance(known, Boolean) and plain in _TRUTH:
+            return _TRUTH[plain]
+        if isinstance(known, _NUMBERS) and _NUMBER.fullmatch(plain):
+            return plain
+        name = name_of(type_, self.dialect)
+        if name.startswith("ARRAY<") and plain == "{}":
+            return "array()"
+        if isinstance(known, (Boolean, *_NUMBERS)) or name.startswith(_NO_TEXT):
+            raise CompileError(f"the default {text!r} is no {name}; sa.text() takes an expression")
         return self.quoted(text)
 
     def quoted(self, text: str) -> str:
@@ -142,9 +162,9 @@ def has_default(column: Column[Any]) -> bool:
     return getattr(column.server_default, "arg", None) is not None
 
 
-def numbers_itself(column: Column[Any]) -> bool:
+def numbers_itself(column: Column[Any], dialect: Dialect) -> bool:
     """Tell whether *column* is an integer with an `Identity()`."""
-    return column.identity is not None and isinstance(column.type, Integer)
+    return column.identity is not None and isinstance(bare(column.type, dialect), Integer)
 
 
 def numbering(identity: Identity) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from databricks.sqlalchemy import base as _base  # its rules come first, ours replace them
+import databricks.sqlalchemy  # noqa: F401 - its rules come first, ours replace them
 from sqlalchemy import types
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
@@ -18,11 +18,14 @@ from sqlalchemy.exc import CompileError, UnsupportedCompilationError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import TypeCompiler
 
-# The dialect takes an Enum for a String, and cannot make one of it: `Enum.drop()` would fail.
-_base.DatabricksDialect.colspecs = {**_base.DatabricksDialect.colspecs, types.Enum: types.Enum}
-
 #: Bits of a mantissa that FLOAT holds.
 _SINGLE = 24
+
+#: Digits of the longest DECIMAL. Page "sql/language-manual/data-types/decimal-type".
+_DIGITS_AT_MOST = 38
+
+#: Type of a text that has a length -> the greatest one. Spark's own limits.
+_LONGEST = {"VARCHAR": 65535, "CHAR": 255}
 
 
 def name_of(type_: types.TypeEngine[Any], dialect: Dialect) -> str:
@@ -60,6 +63,7 @@ def _moment(type_: types.DateTime, _compiler: TypeCompiler, **_: Any) -> str:  #
 @compiles(types.NVARCHAR, "databricks")
 @compiles(types.NCHAR, "databricks")
 @compiles(types.TIME, "databricks")
+@compiles(postgresql.TIME, "databricks")
 def _string(_type: types.TypeEngine[Any], _compiler: TypeCompiler, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
     return "STRING"
 
@@ -67,7 +71,10 @@ def _string(_type: types.TypeEngine[Any], _compiler: TypeCompiler, **_: Any) -> 
 @compiles(types.VARCHAR, "databricks")
 @compiles(types.CHAR, "databricks")
 def _sized_string(type_: types.String, _compiler: TypeCompiler, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
-    return f"{type_.__visit_name__}({type_.length})" if type_.length else "STRING"
+    name, longest = type_.__visit_name__, _LONGEST[type_.__visit_name__]
+    if type_.length and type_.length > longest:
+        raise CompileError(f"{name}({type_.length}) is longer than {longest}; sa.Text() has no end")
+    return f"{name}({type_.length})" if type_.length else "STRING"
 
 
 @compiles(types.BINARY, "databricks")
@@ -101,7 +108,21 @@ def _decimal(type_: types.Numeric[Any], _compiler: TypeCompiler, **_: Any) -> st
             "a NUMERIC without precision would be DECIMAL(10,0), which keeps no fraction; "
             "give precision and scale"
         )
-    return f"DECIMAL({type_.precision},{type_.scale or 0})"
+    precision, scale = type_.precision, type_.scale or 0
+    if precision > _DIGITS_AT_MOST or scale > precision:
+        raise CompileError(
+            f"NUMERIC({precision}, {scale}) has no counterpart: a DECIMAL has {_DIGITS_AT_MOST} "
+            "digits at most, and no more than these behind the point"
+        )
+    return f"DECIMAL({precision},{scale})"
+
+
+@compiles(types.ARRAY, "databricks")
+@compiles(postgresql.ARRAY, "databricks")
+def _array(type_: types.ARRAY[Any], compiler: TypeCompiler, **kw: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
+    """Nest what Postgres has in several dimensions."""
+    depth = type_.dimensions or 1
+    return f"{'ARRAY<' * depth}{compiler.process(type_.item_type, **kw)}{'>' * depth}"
 
 
 @compiles(types.Interval, "databricks")
@@ -143,6 +164,11 @@ def lost_length(type_: types.TypeEngine[Any], dialect: Dialect) -> int | None:
         if isinstance(each, _UNSIZED) and not named:
             return each.length or None
     return None
+
+
+def collation_of(type_: types.TypeEngine[Any], dialect: Dialect) -> str | None:
+    """Return the collation that a text was to be sorted by; None where it has none of its own."""
+    return next((getattr(each, "collation", None) for each in _innermost(type_, dialect)), None)
 
 
 def _innermost(type_: types.TypeEngine[Any], dialect: Dialect) -> Iterator[types.TypeEngine[Any]]:

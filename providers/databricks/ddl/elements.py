@@ -68,6 +68,7 @@ def _set_property(element: SetProperty, compiler: Compiler, **_: Any) -> str:  #
 
 @compiles(AddCheck, "databricks")
 def _add_check(element: AddCheck, compiler: Compiler, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own arguments
+    """Let rows pass for which nobody knows, as SQL has it; a warehouse asks for what is true."""
     named = element.check.name is not None
     name = compiler.preparer.format_constraint(element.check) if named else None
     if name is None:  # also where a type's own CHECK got no name
@@ -75,7 +76,7 @@ def _add_check(element: AddCheck, compiler: Compiler, **_: Any) -> str:  # noqa:
     condition = compiler.sql_compiler.process(
         element.check.sqltext, include_table=False, literal_binds=True
     )
-    return f"{_alter(element, compiler)} ADD CONSTRAINT {name} CHECK ({condition})"
+    return f"{_alter(element, compiler)} ADD CONSTRAINT {name} CHECK (({condition}) IS NOT FALSE)"
 
 
 @compiles(Backfill, "databricks")

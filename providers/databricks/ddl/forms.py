@@ -17,6 +17,7 @@ from sqlalchemy.schema import (
     Constraint,
     ExecutableDDLElement,
     ForeignKeyConstraint,
+    PrimaryKeyConstraint,
 )
 from sqlalchemy.sql.type_api import TypeEngine
 
@@ -33,6 +34,12 @@ NOT_ADDED = {
     "inline_primary_key": "leave it out, and use op.create_primary_key",
 }
 
+#: Beginning of an option of `op.create_table` without a form here -> what to do instead.
+NOT_CREATED = {
+    "postgresql_inherits": "name all columns",
+    "databricks_": "say it by op.execute",
+}
+
 #: What no name in Unity Catalog has. Page "sql/language-manual/sql-ref-names".
 _NOT_IN_NAMES = re.compile(r"[./ \x00-\x1f\x7f]")
 
@@ -40,6 +47,10 @@ _NOT_IN_NAMES = re.compile(r"[./ \x00-\x1f\x7f]")
 def creating(table: Table, checks: list[CheckConstraint], kw: dict[str, Any]) -> Elements:
     """Yield CREATE TABLE, and its *checks* by ALTER TABLE."""
     require_name(table.name)
+    for option, reason in NOT_CREATED.items():
+        for name in table.dialect_kwargs:
+            if name.startswith(option):
+                raise CompileError(f"{name} is not carried over; {reason}")
     if table._prefixes:  # noqa: SLF001 - no public name for it
         raise CompileError(f"CREATE {' '.join(table._prefixes)} TABLE is not carried over")  # noqa: SLF001 - as above
     if checks and kw.get("if_not_exists"):
@@ -50,8 +61,26 @@ def creating(table: Table, checks: list[CheckConstraint], kw: dict[str, Any]) ->
 
 
 def adding(const: Constraint) -> Elements:
-    """Yield what adds a key."""
+    """Yield what adds a key; the columns of a primary one hold no NULL."""
+    if isinstance(const, PrimaryKeyConstraint):
+        table = const.table
+        for column in const.columns:
+            yield base.ColumnNullable(table.name, column.name, nullable=False, schema=table.schema)
     yield schema.AddConstraint(const)
+
+
+def require_no_expression(column: str, using: str | None) -> None:
+    """Refuse a change of type that is to compute other values; a cast to the type is none."""
+    if using is not None and not _plain_cast(column).fullmatch(using):
+        raise CompileError(
+            f"{column}: postgresql_using={using!r} is not carried over; add another column, fill it"
+        )
+
+
+def _plain_cast(column: str) -> re.Pattern[str]:
+    name, type_ = rf'\(?"?{re.escape(column)}"?\)?', r"[\w\s.\"]+(\([\d\s,]+\))?[\w\s]*(\[\])*"
+    text = rf"\s*\(?({name}(\s*::{type_})*|cast\s*\(\s*{name}\s+as\s+{type_}\))\)?\s*"
+    return re.compile(text, re.IGNORECASE)
 
 
 def renaming(old: str, new: str, schema: str | None) -> Elements:

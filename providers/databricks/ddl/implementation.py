@@ -11,18 +11,7 @@ from itertools import chain
 from typing import Any, ClassVar
 
 from alembic.ddl import base
-from sqlalchemy import (
-    BINARY,
-    VARBINARY,
-    Column,
-    Index,
-    LargeBinary,
-    Table,
-    func,
-    literal_column,
-    null,
-    schema,
-)
+from sqlalchemy import Column, Index, Table, schema
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError, UnsupportedCompilationError
@@ -32,13 +21,12 @@ from sqlalchemy.schema import (
     ExecutableDDLElement,
     UniqueConstraint,
 )
-from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.type_api import TypeEngine
 
 from . import notes, skips
 from .comparison import Comparisons
 from .compiler import MAPPING, WITHOUT_ZONE
-from .datatypes import bare, name_of, widens
+from .datatypes import name_of, widens
 from .dialect import fit
 from .elements import AddCheck, SetProperty
 from .forms import (
@@ -50,16 +38,15 @@ from .forms import (
     defaulting,
     keys_within,
     renaming,
+    require_no_expression,
 )
 from .notes import WIDENING, Note
 from .refusals import RefusedDirectiveError
 from .skips import Skip
+from .values import holds_bytes, unhexed
 
 #: Hears of a skip or a note: kind, detail.
 Listener = Callable[[str, str], None]
-
-#: Types whose values are bytes.
-BYTES = (LargeBinary, BINARY, VARBINARY)
 
 
 class Directives(Comparisons):
@@ -224,16 +211,17 @@ class Directives(Comparisons):
         self.send("alter_column", table_name, elements, *left_out)
 
     def altering(self, place: Place, column: str, kw: dict[str, Any]) -> Elements:
-        """Yield what *kw*, Alembic's arguments, asks for, in Alembic's order."""
+        """Yield what *kw*, Alembic's arguments, asks for; a default follows its type."""
         table, schema = place
         existing: dict[str, Any] = {"schema": schema, "existing_type": kw.get("existing_type")}
         if kw.get("nullable") is not None:
             yield base.ColumnNullable(table, column, kw["nullable"], **existing)
+        if kw.get("type_") is not None:
+            require_no_expression(column, kw.get("postgresql_using"))
+            yield from self.retyping(place, column, kw["type_"], kw.get("existing_type"))
         if kw.get("server_default", False) is not False:
             existing_type = kw.get("type_") or kw.get("existing_type")
             yield from defaulting(place, column, kw, existing_type)
-        if kw.get("type_") is not None:
-            yield from self.retyping(place, column, kw["type_"], kw.get("existing_type"))
         if kw.get("comment", False) is not False:
             yield base.ColumnComment(table, column, kw["comment"], **existing)
         if kw.get("name") is not None:
@@ -267,11 +255,9 @@ class Directives(Comparisons):
         rows: list[dict[str, Any]],
         multiinsert: bool = True,  # noqa: FBT001, FBT002 - Alembic's own signature
     ) -> None:
-        """Insert rows, one statement for each. The client cannot send bytes, so they are text."""
-        binary = [
-            column.key for column in table.c if isinstance(bare(column.type, self.dialect), BYTES)
-        ]
-        if not binary:
+        """Insert rows, one by one; into a script of SQL Alembic would write bytes as text."""
+        binary = [each.key for each in table.c if holds_bytes(each.type, self.dialect)]
+        if not (self.as_sql and binary):
             super().bulk_insert(table, rows, multiinsert)
             return
         for row in rows:
@@ -299,11 +285,6 @@ def recreation_refused(table: str) -> RefusedDirectiveError:
     """Return the refusal of a batch that copies a table."""
     reason = 'recreate="always" would lose its history and grants; leave recreate out'
     return RefusedDirectiveError("batch_alter_table", table, reason)
-
-
-def unhexed(value: bytes | None) -> ColumnElement[Any]:
-    """Return bytes as the warehouse makes them of text; not even None may go to the client."""
-    return null() if value is None else func.unhex(literal_column(f"'{value.hex()}'"))
 
 
 def reason_of(error: CompileError) -> str:

@@ -84,9 +84,9 @@ def _of_table(table: Table, dialect: Dialect) -> Iterator[Note]:
         yield from _of_type(table.fullname, column, dialect)
     if any(column.computed is not None for column in table.columns):
         yield _of_feature(table.fullname, _COMPUTED)
-    for column in filter(numbers_itself, table.columns):
+    for column in (each for each in table.columns if numbers_itself(each, dialect)):
         yield _of_feature(table.fullname, _NUMBERED)
-        if type(column.type).__name__.upper() not in {"BIGINTEGER", "BIGINT"}:
+        if name_of(column.type, dialect) != "BIGINT":
             detail = f"{column.name} on {table.fullname} is a BIGINT, which alone numbers itself"
             yield Note("identity-type", detail)
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CheckConstraint, Constraint, ForeignKeyConstraint, UniqueConstraint
 from sqlalchemy.sql.elements import ColumnElement
 
-from .datatypes import bare, lost_length, word_for
+from .datatypes import bare, collation_of, lost_length, word_for
 
 #: Every kind of skip, and what is lost with it.
 KINDS = {
@@ -28,6 +28,9 @@ KINDS = {
     "`create_constraint=True` is the usual choice.",
     "type": "A type whose values a STRING keeps: UUID, TIME, JSON, INET. Any other text is "
     "taken too. VARIANT is the usual choice for JSON: `DatabricksVariant` as a variant.",
+    "collation": "The order of a text that has a `collation`: it is compared byte by byte.",
+    "table-option": "What Postgres is told of a table besides: partitions, a table space, storage. "
+    "`CLUSTER BY` is the usual choice for partitions.",
     "length": "The length of a text or of bytes. `sa.VARCHAR(50)` keeps one.",
 }
 
@@ -110,6 +113,25 @@ def of_columns(columns: list[Column[Any]], table: str, dialect: Dialect) -> Iter
         yield Skip("type", detail)
     if sized := [f"{c.name} ({size})" for c in columns if (size := lost_length(c.type, dialect))]:
         yield Skip("length", f"{', '.join(sized)} on {table}: nothing holds values to that length")
+    yield from of_collations(columns, table, dialect)
+
+
+def of_collations(columns: list[Column[Any]], table: str, dialect: Dialect) -> Iterator[Skip]:
+    """Yield a skip for texts that are to be compared in another way than byte by byte."""
+    named = [(column.name, collation_of(column.type, dialect)) for column in columns]
+    if sorted_by := [f"{name} ({collation})" for name, collation in named if collation]:
+        yield Skip("collation", f"{', '.join(sorted_by)} on {table}: compared byte by byte")
+
+
+def of_options(table: Table) -> Iterator[Skip]:
+    """Yield a skip for what Postgres would be told of a table besides."""
+    options = sorted(
+        name
+        for name, value in table.dialect_kwargs.items()
+        if name.startswith("postgresql_") and value
+    )
+    if options:
+        yield Skip("table-option", f"{table.fullname} loses {', '.join(options)}")
 
 
 def of_values(column: Column[Any], table: str, dialect: Dialect) -> Iterator[Skip]:
@@ -152,6 +174,7 @@ def of_table(table: Table, dialect: Dialect) -> Iterator[Skip]:
     """Take from *table* what CREATE TABLE cannot hold and nothing replaces; yield the skips."""
     yield from of_columns(list(table.columns), table.fullname, dialect)
     yield from of_numbering(table)
+    yield from of_options(table)
     for constraint in in_order(table):
         if isinstance(constraint, UniqueConstraint):
             table.constraints.discard(constraint)

@@ -9,13 +9,13 @@ import sqlalchemy
 from alembic.operations import Operations
 from sqlalchemy.dialects import postgresql
 
-from tests.support.databricks_rows import columns, others, tables
+from tests.support.databricks_rows import besides, columns, others, tables
 from tests.support.databricks_rows.row import MANUAL, Row
 from tests.support.databricks_rows.types import TYPES
 
 __all__ = ["MANUAL", "PREPARED", "ROWS", "TYPES", "Row", "run"]
 
-ROWS = (*tables.ROWS, *columns.ROWS, *others.ROWS)
+ROWS = (*tables.ROWS, *columns.ROWS, *others.ROWS, *besides.ROWS)
 
 #: The tables that live calls find.
 PREPARED = (

@@ -8,7 +8,7 @@ ROWS = (
     Row(
         'op.create_check_constraint("ck_age", "people", "age > 0")',
         "constraint",
-        sends=("ALTER TABLE people ADD CONSTRAINT ck_age CHECK (age > 0)",),
+        sends=("ALTER TABLE people ADD CONSTRAINT ck_age CHECK ((age > 0) IS NOT FALSE)",),
         notes=(("protocol", "people may ask for writer version 3 from now on: checkConstraints"),),
     ),
     Row(
@@ -29,7 +29,10 @@ ROWS = (
     Row(
         'op.create_primary_key("pk_visits", "visits", ["id"])',
         "constraint",
-        sends=("ALTER TABLE visits ADD CONSTRAINT pk_visits PRIMARY KEY (id)",),
+        sends=(
+            "ALTER TABLE visits ALTER COLUMN id SET NOT NULL",
+            "ALTER TABLE visits ADD CONSTRAINT pk_visits PRIMARY KEY (id)",
+        ),
     ),
     Row(
         (

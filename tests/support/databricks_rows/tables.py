@@ -52,7 +52,7 @@ ROWS = (
         "constraint",
         sends=(
             "CREATE TABLE rooms ( seats INT COMMENT 'chairs' ) USING DELTA",
-            "ALTER TABLE rooms ADD CONSTRAINT ck_seats CHECK (seats > 0)",
+            "ALTER TABLE rooms ADD CONSTRAINT ck_seats CHECK ((seats > 0) IS NOT FALSE)",
         ),
         notes=(("protocol", "rooms may ask for writer version 3 from now on: checkConstraints"),),
     ),
@@ -209,7 +209,10 @@ ROWS = (
         "constraint",
         sends=(
             "CREATE TABLE rooms ( state STRING ) USING DELTA",
-            "ALTER TABLE rooms ADD CONSTRAINT ck_states CHECK (state IN ('open', 'shut'))",
+            (
+                "ALTER TABLE rooms ADD CONSTRAINT ck_states CHECK ((state IN ('open', 'shut'))"
+                " IS NOT FALSE)"
+            ),
         ),
         notes=(("protocol", "rooms may ask for writer version 3 from now on: checkConstraints"),),
     ),

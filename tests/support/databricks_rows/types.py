@@ -33,6 +33,10 @@ TYPES = {
     "LargeBinary()": "BINARY",
     "BINARY(16)": "BINARY",
     "ARRAY(sa.Integer())": "ARRAY<INT>",
+    "ARRAY(sa.Integer(), dimensions=2)": "ARRAY<ARRAY<INT>>",
+    "VARCHAR(70000)": "(VARCHAR(70000) is longer than 65535; sa.Text() has no end)",
+    "Numeric(40, 2)": "(NUMERIC(40, 2) has no counterpart: a DECIMAL has 38 digits at most, and no "
+    "more than these behind the point)",
     "Numeric()": "(a NUMERIC without precision would be DECIMAL(10,0), which keeps no fraction; "
     "give precision and scale)",
     "Interval()": "(a table cannot hold an INTERVAL; keep seconds in a number)",
