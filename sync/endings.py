@@ -124,8 +124,11 @@ def after_run(
     passed = replace(state, problem=old.problem, passing=told(end.error))
     if isinstance(end.error, PASSING):
         return postponed(passed, now, patience)
-    if isinstance(end.error, (UnknownRevisionError, MultipleHeadsError, OwnRequestError)):
-        return passed  # the order was wrong, not the target
+    if isinstance(end.error, (UnknownRevisionError, MultipleHeadsError)):
+        # The order was wrong, not the target: there is nothing that the clock could undo.
+        return replace(passed, hold=None) if is_held_by(passed, run) else passed
+    if isinstance(end.error, OwnRequestError):
+        return passed
     lasting = replace(state, problem=told(end.error))
     today = knowledge.graph.digest if knowledge.graph else None
     if not isinstance(end.error, ApprovalNeededError):
@@ -156,18 +159,20 @@ def status_after(end: Ending, knowledge: Knowledge) -> Status:
 
 def ends_hold(state: TargetState, run: Run) -> bool:
     """Tell whether *run* set the hold itself and left the target at head: a stamp did."""
-    return (
-        run.order.verb is Verb.STAMP
-        and state.status is Status.CURRENT
-        and state.hold is not None
-        and state.hold.since >= run.requested_at
-    )
+    is_level = run.order.verb is Verb.STAMP and state.status is Status.CURRENT
+    return is_level and is_held_by(state, run)
+
+
+def is_held_by(state: TargetState, run: Run) -> bool:
+    """Tell whether the target is on hold because *run* was asked for; an older hold stands."""
+    return state.hold is not None and state.hold.since >= run.requested_at
 
 
 def events_of(run: Run, old: TargetState | None, new: TargetState) -> list[Draft]:
     """Return the events of an end that the journal of the run has not written."""
     if old and old.hold and not new.hold:
-        return [about(run, Kind.TARGET_RELEASED, reason="stamped at head")]
+        reason = "stamped at head" if new.passing is None else "the order was wrong"
+        return [about(run, Kind.TARGET_RELEASED, reason=reason)]
     return []
 
 

@@ -13,6 +13,7 @@ from providers.errors import (
     ConnectError,
     ConnectionLostError,
     ContentionError,
+    LevelheadError,
     LockBusyError,
     StampConflictError,
     StartingError,
@@ -152,6 +153,24 @@ def test_a_success_does_not_end_a_hold() -> None:
     """A hold is a person's word: a run to head does not take it back."""
     hold = Hold("ada", "downgrade to -1", START)
     assert after(None, hold=hold).hold == hold
+
+
+@pytest.mark.parametrize("error", WRONG_ORDER)
+@pytest.mark.parametrize(("since", "stays"), [(0, False), (-1, True)], ids=["own", "older"])
+def test_a_wrong_order_takes_its_own_hold_back(
+    error: type[LevelheadError],
+    since: int,
+    stays: bool,  # noqa: FBT001 - the expected answer
+) -> None:
+    """A revision that is not there was misspelt: the clock goes on; an older hold stands."""
+    run = a_run(order=Order(Verb.DOWNGRADE, "nosuch"))
+    hold = Hold("ada", "downgrade to nosuch", run.requested_at + timedelta(seconds=since))
+    old = a_state(hold=hold)
+    end = ending(error("history app: no"), at("a"))
+    new = after_run(old, run, end, knowledge=KNOWN, now=START, patience=PATIENCE)
+    assert (new.hold is not None) is stays
+    kinds = [draft.kind for draft in events_of(run, old, new)]
+    assert kinds == ([] if stays else ["target.released"])
 
 
 @pytest.mark.parametrize(
