@@ -137,6 +137,11 @@ class Rollout(Answer):
     requested_at: Moment
     runs: list[Run]
     skipped: list[Skip]
+    warehouse_seconds: float | None = Field(
+        description="What its runs have used of warehouses up to now, added up; null where none "
+        "has.",
+        examples=[37.5],
+    )
 
 
 class Event(Answer):

@@ -25,7 +25,6 @@ from sync.model import Run
 from sync.plan.model import Plan
 from sync.status import Knowledge
 from sync.store import approvals, runs, targets
-from sync.store.runs import RunChange
 from sync.store.targets import TargetState
 
 
@@ -61,13 +60,13 @@ class Closing:
                 return None, await self._overtaken(connection, end, now)
             new = self._after(old, end, knowledge, now)
             await self._keep(connection, new, end)
-            await runs.update(connection, self.run.id, self._change(end, now))
+            await runs.update(connection, self.run.id, change(end, now))
             if isinstance(end.error, ApprovalNeededError):
                 await approvals.propose(connection, proposal_of(self.run, end.error, now))
             drifts = await self._record_schema(connection, end)
             tried = await self._judge(connection, end, now)
             told = (*self._unwritten(end), *events_of(self.run, old, new), *drifts, *tried)
-            return None, (*told, *self._used())
+            return None, (*told, *await self._paid(connection))
 
         await self.engine.log.share(self.target.name, work)
 
@@ -81,14 +80,15 @@ class Closing:
                 new = self._after(old, end, knowledge, now)
                 new = replace(new, hold=old.hold if old else None)
                 await self._keep(batch.connection, new, end)
-            await batch.append(*self._used())
+            await batch.append(*await self._paid(batch.connection))
 
     async def _overtaken(
         self, connection: AsyncConnection, end: Ending, now: datetime
     ) -> Sequence[Draft]:
         """Say how the run ended, unless that was found out meanwhile; nothing of the target."""
-        await runs.update_moving(connection, self.run.id, self._change(end, now))
-        return (*self._unwritten(end), about(self.run, Kind.LEASE_LOST), *self._used())
+        await runs.update_moving(connection, self.run.id, change(end, now))
+        paid = await self._paid(connection)
+        return (*self._unwritten(end), about(self.run, Kind.LEASE_LOST), *paid)
 
     async def _judge(
         self, connection: AsyncConnection, end: Ending, now: datetime
@@ -102,12 +102,12 @@ class Closing:
         """Return the event of the end, where the journal has not written it."""
         return [] if self.began else never_began(self.run, end)
 
-    def _change(self, end: Ending, now: datetime) -> RunChange:
-        return replace(change(end, now), warehouse_seconds=self.meter.seconds)
-
-    def _used(self) -> Sequence[Draft]:
-        facts = self.meter.facts()
-        return [about(self.run, Kind.WAREHOUSE_USED, **facts)] if facts else []
+    async def _paid(self, connection: AsyncConnection) -> Sequence[Draft]:
+        """Put on record what it has cost, whoever says by now how the run ended."""
+        if self.meter.seconds is None:
+            return ()
+        await runs.pay(connection, self.run.id, self.meter.seconds)
+        return [about(self.run, Kind.WAREHOUSE_USED, **self.meter.facts())]
 
     async def _record_schema(self, connection: AsyncConnection, end: Ending) -> Sequence[Draft]:
         """Put on record what the run left; one that did nothing has but looked."""

@@ -164,6 +164,7 @@ class Rollout:
     requested_at: datetime
     runs: tuple[Run, ...] = ()
     skipped: tuple[Skip, ...] = ()
+    warehouse_seconds: float | None = None  #: of its runs, added up; None where none costs
 
 
 class Verdict(StrEnum):

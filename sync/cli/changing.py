@@ -11,7 +11,7 @@ from sync.cli.door import Door, open_door
 from sync.cli.failures import code_of_name, complain, worst
 from sync.cli.follow import Board, Result, board_for, follow
 from sync.cli.patterns import complaints, empty
-from sync.cli.progress import failure
+from sync.cli.progress import failure, total
 from sync.cli.screen import Screen
 from sync.cli.words import named
 from sync.errors import RunError
@@ -34,6 +34,8 @@ async def carry_out(
         fleet = door.reads.fleet
         await fleet.recall()
     screen.conclude(result.rollout)
+    if line := total(result.rollout):
+        screen.note(line)
     for skip in harmless(result.rollout, fleet):
         screen.note(named(skip.target, skip.reason))
     patterns = fleet.statuses(selection)

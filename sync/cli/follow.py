@@ -27,6 +27,7 @@ from sync.events.chain import Event
 from sync.events.kinds import Kind
 from sync.model import EventQuery, Rollout, Run, RunState
 from sync.runtime import Runtime
+from sync.store.rollouts import cost_of
 
 #: How often the control database is asked what has happened.
 PACE = timedelta(milliseconds=200)
@@ -154,7 +155,8 @@ async def follow(runtime: Runtime, rollout: Rollout, board: Board) -> Result:
     watch = Watch(runtime, rollout, board)
     while not await watch.look():  # noqa: ASYNC110 - what happens, happens in another process
         await asyncio.sleep(PACE.total_seconds())
-    return Result(replace(rollout, runs=watch.runs), watch.errors)
+    ended = replace(rollout, runs=watch.runs, warehouse_seconds=cost_of(watch.runs))
+    return Result(ended, watch.errors)
 
 
 class Watch:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from sync.cli.words import NOTHING, count, heads_text, one_line, span
 from sync.events.chain import Event
 from sync.events.kinds import Kind
-from sync.model import Run, RunState, Verb
+from sync.model import Rollout, Run, RunState, Verb
 
 ENDED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.PROPOSED, RunState.INTERRUPTED})
 
@@ -68,16 +68,23 @@ def telling(progress: Progress, event: Event) -> str | None:
 def ending(run: Run) -> str:
     """Return the line that ends a run which did not fail."""
     took = "" if run.ended_at is None else f" after {span(run.ended_at - run.requested_at)}"
-    paid = "" if run.warehouse_seconds is None else f", {cost_text(run)} of warehouse"
+    cost = cost_text(run.warehouse_seconds)
+    paid = "" if cost == NOTHING else f", {cost} of warehouse"
     before, behind = _FRAMES[run.order.verb]
     return f"{run.target}: {before} {heads_text(run.after)}{took}{paid}{behind}"
 
 
-def cost_text(run: Run) -> str:
-    """Return for how long sessions of *run* on a warehouse were open; a dash where none was."""
-    if run.warehouse_seconds is None:
-        return NOTHING
-    return span(timedelta(seconds=run.warehouse_seconds))
+def cost_text(seconds: float | None) -> str:
+    """Return for how long sessions on warehouses were open; a dash where none was."""
+    return NOTHING if seconds is None else span(timedelta(seconds=seconds))
+
+
+def total(rollout: Rollout) -> str | None:
+    """Return the line that tells what several runs have used; None where one or none has."""
+    costly = [run for run in rollout.runs if run.warehouse_seconds is not None]
+    if len(costly) < 2:  # noqa: PLR2004 - the line that ends a single one has told it
+        return None
+    return f"{count(len(costly), 'run')}: {cost_text(rollout.warehouse_seconds)} of warehouse"
 
 
 #: What stands before the heads at the end of a run, and what after them.

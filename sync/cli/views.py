@@ -169,7 +169,7 @@ def _run_row(run: Run, now: datetime) -> tuple[str, ...]:
         heads_text(run.after),
         ago(run.requested_at, now),
         NOTHING if run.ended_at is None else span(run.ended_at - run.requested_at),
-        cost_text(run),
+        cost_text(run.warehouse_seconds),
         run.actor,
         or_nothing(run.error),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,14 +41,22 @@ async def find(connection: AsyncConnection, rollout_id: str) -> Rollout | None:
     row = found.one_or_none()
     if row is None:
         return None
+    started = await _runs(connection, rollout_id)
     return Rollout(
         id=row.id,
         actor=row.actor,
         order=Order(Verb(row.verb), row.destination),
         requested_at=row.requested_at,
-        runs=await _runs(connection, rollout_id),
+        runs=started,
         skipped=await _skipped(connection, rollout_id),
+        warehouse_seconds=cost_of(started),
     )
+
+
+def cost_of(started: Iterable[Run]) -> float | None:
+    """Return what runs have used of warehouses, in seconds; None where none has any."""
+    known = [run.warehouse_seconds for run in started if run.warehouse_seconds is not None]
+    return round(sum(known), 1) if known else None
 
 
 async def _runs(connection: AsyncConnection, rollout_id: str) -> tuple[Run, ...]:

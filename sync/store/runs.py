@@ -71,7 +71,6 @@ class RunChange:
     after: Heads | None = None
     approver: str | None = None
     error: str | None = None
-    warehouse_seconds: float | None = None
 
 
 async def insert(connection: AsyncConnection, run: Run) -> None:
@@ -112,6 +111,14 @@ async def update(connection: AsyncConnection, run_id: str, change: RunChange) ->
 async def update_moving(connection: AsyncConnection, run_id: str, change: RunChange) -> None:
     """Do as `update`, unless somebody has written down by now how the run ended."""
     await connection.execute(_CHANGE_MOVING, _changed(run_id, change))
+
+
+async def pay(connection: AsyncConnection, run_id: str, seconds: float) -> None:
+    """Add to what a run has used of warehouses: whoever settles it may pay for it once more."""
+    held = select(runs.c.warehouse_seconds).where(runs.c.id == run_id).with_for_update()
+    paid = await connection.scalar(held) or 0
+    change = runs.update().where(runs.c.id == run_id)
+    await connection.execute(change.values(warehouse_seconds=round(paid + seconds, 1)))
 
 
 def _changed(run_id: str, change: RunChange) -> dict[str, Any]:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
 
 from providers.databricks.warehouse import Warehouse
-from sync.model import Selection, Status
+from sync.model import RunState, Selection, Status
+from sync.store import runs
+from sync.store.runs import RunChange
 from tests.conformance.gate import Gate, gate
-from tests.support.engine import events, opened_runtime, ordered_one, settings_for
+from tests.support.engine import (
+    events,
+    opened_runtime,
+    ordered,
+    ordered_one,
+    settings_for,
+    swept,
+)
 from tests.support.histories import Scripts
 from tests.support.warehouse_client import connected
 from tests.support.warehouse_targets import moved, url_of
@@ -73,12 +83,47 @@ async def test_run_is_counted(scripts: Scripts, urls: list[str], shadow: str) ->
         assert run.warehouse_seconds == seconds
 
 
+async def test_rollout_is_counted(scripts: Scripts, urls: list[str]) -> None:
+    """What the runs of a rollout have used is added up."""
+    scripts.add("a1", "pass")
+    scripts.add("a2", 'op.create_table("t", sa.Column("a", sa.String()))')
+    async with opened_runtime(settings_for(scripts, urls[:2])) as runtime:
+        one, other = await ordered(runtime)
+        rollout = await runtime.rollout(one.rollout)
+        assert rollout is not None
+        assert one.warehouse_seconds is not None
+        assert other.warehouse_seconds is not None
+        assert rollout.warehouse_seconds == round(
+            one.warehouse_seconds + other.warehouse_seconds, 1
+        )
+
+
+async def test_whoever_settles_pays_too(scripts: Scripts, urls: list[str]) -> None:
+    """What a recovery costs comes on top of what the run itself has used; so say its events."""
+    scripts.add("a1", "pass")
+    scripts.add("a2", 'op.create_table("t", sa.Column("a", sa.String()))')
+    async with opened_runtime(settings_for(scripts, urls[:1])) as runtime:
+        run = await ordered_one(runtime)
+        async with runtime._engine.store.writing() as connection:  # as if its end were in doubt
+            await runs.update(connection, run.id, RunChange(state=RunState.INTERRUPTED))
+        await swept(runtime)
+        settled = await runtime.run(run.id)
+        told = await events(runtime, kind="warehouse.used", run=run.id)
+        seconds = [cast("float", event.data["seconds"]) for event in told]
+        assert settled is not None
+        assert len(seconds) == 2
+        assert settled.warehouse_seconds == round(sum(seconds), 1)
+
+
 async def test_postgres_is_not_counted(scripts: Scripts, url: str) -> None:
     """A database whose sessions cost nothing has no such event."""
     scripts.add("a1", "pass")
     async with opened_runtime(settings_for(scripts, [url])) as runtime:
         run = await ordered_one(runtime)
         assert run.warehouse_seconds is None
+        rollout = await runtime.rollout(run.rollout)
+        assert rollout is not None
+        assert rollout.warehouse_seconds is None
         await runtime.check(Selection())
         assert not await events(runtime, kind="warehouse.used")
 

@@ -11,7 +11,16 @@ import pytest
 from providers.types import Policy, Target
 from sync.cli.changing import failures, harmless, left_out
 from sync.cli.follow import Result
-from sync.cli.progress import Progress, activity, advance, ending, failure, has_ended, telling
+from sync.cli.progress import (
+    Progress,
+    activity,
+    advance,
+    ending,
+    failure,
+    has_ended,
+    telling,
+    total,
+)
 from sync.events.chain import GENESIS, JSON, Draft, Event, seal
 from sync.events.kinds import Kind
 from sync.model import Order, Rollout, Run, RunState, Skip, Verb
@@ -108,6 +117,15 @@ def test_ends() -> None:
     """A run that is requested, delayed or running is waited for; every other one has ended."""
     waited_for = {state for state in RunState if not has_ended(replace(RUN, state=state))}
     assert waited_for == {RunState.REQUESTED, RunState.DELAYED, RunState.RUNNING}
+
+
+def test_what_several_runs_have_used() -> None:
+    """What several runs have used of warehouses is one line; what one has used it has told."""
+    result = result_of(RUN)
+    paid = replace(RUN, warehouse_seconds=75.0)
+    assert total(replace(result.rollout, runs=(RUN, paid), warehouse_seconds=75.0)) is None
+    both = replace(result.rollout, runs=(RUN, paid, paid), warehouse_seconds=150.0)
+    assert total(both) == "2 runs: 2 min 30 s of warehouse"
 
 
 def result_of(run: Run, *skipped: Skip, error: str | None = None) -> Result:
