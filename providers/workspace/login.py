@@ -25,6 +25,9 @@ OPTIONS = frozenset({"auth", "azure_tenant_id", "profile"})
 #: As the SDK names the ways of service principals.
 MACHINE, AZURE = "oauth-m2m", "azure-client-secret"
 
+#: A way for people.
+_BROWSER = "external-browser"
+
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 
@@ -70,6 +73,8 @@ def login_of(
     """
     auth, profile = options.get("auth"), options.get("profile")
     tenant = options.get("azure_tenant_id")
+    if auth == _BROWSER:
+        raise LoginError(f"auth={_BROWSER} waits for a person; nobody is there: choose another way")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if not user and not password:
         return Login(origin=origin, auth=auth, profile=profile, tenant=tenant, trusted=trusted)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +23,7 @@ from urllib.parse import quote, quote_plus
 
 from providers.workspace.calls import begin
 from providers.workspace.login import AZURE, Login
+from providers.workspace.profiles import choice, is_elsewhere
 
 #: Seconds for one answer, and for all tries to get one, where the SDK knows such limits.
 _PATIENCE, _TRIES = 5, 4
@@ -38,11 +40,14 @@ _SETTINGS = re.compile(r"\.? ?(?:Config|Env): .*|, please check https?://.*", re
 #: The SDK's words for having looked everywhere.
 _NOTHING = "cannot configure default credentials"
 
+#: Where its text ends when it looks for Azure in vain.
+_NO_AZURE = "no attribute 'active_directory_endpoint'"
+
 #: What credentials are refused with: RFC 6749, section 5.2. All else is no answer to them.
 _REFUSALS = re.compile(r"(?:invalid|unauthorized|unsupported)_|access_denied")
 
-#: What signs a request in: a word, and a token that can stand in a header.
-_SIGNED = re.compile(r"\w+ (?!None$)[!-~]+")
+#: What signs a request in: a token that can stand in a header.
+_SIGNED = re.compile(r"Bearer (?!None$)[!-~]+")
 
 _LONGEST = 200  #: characters of the SDK's own words
 
@@ -121,6 +126,8 @@ def _sign(entry: _Entry, login: Login) -> Mapping[str, str]:
     config, entry.config = entry.config, None
     try:
         config = config or _config(login)
+    except SignInDeniedError:
+        raise
     except Exception as error:  # noqa: BLE001 - the SDK and what it calls raise of all kinds
         raise _failure(login, error, ()) from None  # it could show what it was given
     try:
@@ -130,24 +137,34 @@ def _sign(entry: _Entry, login: Login) -> Mapping[str, str]:
             raise _nonsense(login) from None
         raise _failure(login, error, _found_secrets(config)) from None
     if not _SIGNED.fullmatch(found.get("Authorization", "")):
-        raise _nonsense(login)
+        raise _unfit(login, config.auth_type)
     entry.config = config
     return found
 
 
 def _config(login: Login) -> Any:  # noqa: ANN401 - the SDK's; it is imported here alone
     sdk = import_module("databricks.sdk.config")  # late: it is optional, and takes its time
+    found = choice(login, sdk.Config.attributes(), os.environ) if login.client is None else None
+    if found and found.variables:
+        line = f"{', '.join(found.variables)} would count instead of profile {login.profile}"
+        raise SignInDeniedError(
+            f"no token for {_host(login)} ({line}; unset them, or leave profile out)"
+        )
     given = {
         "host": login.origin,
         "auth_type": login.auth,
-        "profile": login.profile,
+        "profile": found.profile if found else None,
         "azure_tenant_id": login.tenant,
         **_principal(login),
         "http_timeout_seconds": _PATIENCE,
         "retry_timeout_seconds": _TRIES,
         "disable_async_token_refresh": True,  # behind our back it would fail unseen
     }
-    return sdk.Config(**{name: value for name, value in given.items() if value is not None})
+    config = sdk.Config(**{name: value for name, value in given.items() if value is not None})
+    if found and found.host and config.auth_type == "pat" and is_elsewhere(found.host, login):
+        line = f"the token that was found is for {_host_of(found.host)}; it is not sent elsewhere"
+        raise SignInDeniedError(f"no token for {_host(login)} ({line})")
+    return config
 
 
 def _principal(login: Login) -> dict[str, str | None]:
@@ -169,13 +186,25 @@ def _nobody(login: Login) -> SignInUnavailableError:
     return SignInUnavailableError(f"nobody at {_host(login)} gives a token now; try again later")
 
 
+def _unfit(login: Login, auth: str) -> SignInError:
+    """Return the error for what is no token that can be sent."""
+    if auth not in {"pat", "basic"}:
+        return _nonsense(login)
+    line = f"what was found for auth={auth} is no token of printable ASCII without blanks"
+    return SignInDeniedError(f"no token for {_host(login)} ({line})")
+
+
 def _nonsense(login: Login) -> SignInUnavailableError:
     what = f"{_host(login)} gives no token, and does not say that the credentials are wrong"
     return SignInUnavailableError(f"{what}; check the host in the URL, or try again later")
 
 
 def _host(login: Login) -> str:
-    return login.origin.partition("://")[2]
+    return _host_of(login.origin)
+
+
+def _host_of(address: str) -> str:
+    return (address.partition("://")[2] or address).rpartition("@")[2]
 
 
 def _makes_no_sense(error: Exception) -> bool:
@@ -213,6 +242,8 @@ def _is_temporary(error: BaseException | None) -> bool:
 
 def _said(error: Exception, login: Login, found: Iterable[str]) -> str:
     text = _SETTINGS.sub("", str(error)).partition("\n")[0].strip()
+    if _NO_AZURE in text:
+        return f"auth={login.auth} is for workspaces on Azure"
     if _NOTHING in text:
         return f"{_looked_for(login)}: write token:TOKEN@ before the host, or set up a profile"
     for secret in sorted(_written(login, found), key=len, reverse=True):

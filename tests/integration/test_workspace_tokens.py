@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,18 @@ def giver() -> Iterator[Giver]:
     """Give one who gives tokens."""
     with running_giver() as running:
         yield running
+
+
+@pytest.fixture
+def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the file of profiles, which is not there yet, where nothing else is set up."""
+    for name in os.environ:
+        if name.startswith(("DATABRICKS_", "ARM_", "GOOGLE_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "databrickscfg"))
+    return tmp_path / "databrickscfg"
 
 
 def login_at(giver: Giver) -> Login:
@@ -105,6 +118,101 @@ def test_an_echo_of_what_a_profile_holds(
     giver.says(401, json.dumps(said).encode())
     with pytest.raises(SignInDeniedError, match=r"invalid_client: not \*\*\*"):
         Tokens().headers(Login(origin=giver.origin, profile="prod"))
+
+
+@pytest.mark.parametrize(
+    ("file", "environ", "login", "token"),
+    [
+        ("[prod]\ntoken = a%b\n", {}, {"profile": "prod"}, "a%b"),
+        ("[DEFAULT]\nhost = {origin}/\ntoken = a\n", {}, {}, "a"),
+        ("[__settings__]\ndefault_profile = b\n[a]\ntoken = a\n[b]\ntoken = b\n", {}, {}, "b"),
+        ("[DEFAULT]\ntoken = a\n", {"DATABRICKS_TOKEN": "b"}, {}, "b"),
+        ("[a]\ntoken = a\n", {"DATABRICKS_CONFIG_PROFILE": "a"}, {}, "a"),
+        (
+            "[a]\nclient_id = a\nclient_secret = b\n",
+            {"DATABRICKS_TOKEN": "b"},
+            {"profile": "a", "auth": "oauth-m2m"},
+            "token-1",
+        ),
+        (
+            "",
+            {"DATABRICKS_TOKEN": "b"},
+            {"client": "a", "secret": "s", "auth": "oauth-m2m"},
+            "token-1",
+        ),
+    ],
+)
+def test_what_counts(  # noqa: PLR0917 - a table of four columns
+    giver: Giver,
+    clean: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    environ: dict[str, str],
+    login: dict[str, str],
+    token: str,
+) -> None:
+    """What the URL says counts before variables, and they before the default profile."""
+    clean.write_text(file.replace("{origin}", giver.origin))
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert Tokens().secret(Login(origin=giver.origin, **login)) == token
+
+
+@pytest.mark.parametrize(
+    ("file", "environ", "login", "words"),
+    [
+        (
+            "[prod]\ntoken = geheim\n",
+            {"DATABRICKS_TOKEN": "geheim2"},
+            {"profile": "prod"},
+            "DATABRICKS_TOKEN would count instead of profile prod; unset them, or leave",
+        ),
+        (
+            "[prod]\nhost = https://me:geheim@other.example\ntoken = geheim\n",
+            {},
+            {"profile": "prod"},
+            "the token that was found is for other.example; it is not sent elsewhere",
+        ),
+        (
+            "",
+            {"DATABRICKS_TOKEN": "geheim", "DATABRICKS_HOST": "other.example"},
+            {},
+            "the token that was found is for other.example; it is not sent elsewhere",
+        ),
+        ("[a]\ngeheim\n", {}, {"profile": "a"}, "Source contains parsing errors"),
+        ("token = geheim\n", {}, {"profile": "a"}, "File contains no section headers"),
+        ("", {"DATABRICKS_TOKEN": "geheim\n"}, {}, "no token of printable ASCII"),
+        ("", {"DATABRICKS_TOKEN": "a", "DATABRICKS_CLIENT_ID": "a"}, {}, "more than one auth"),
+        ("", {"DATABRICKS_USERNAME": "a", "DATABRICKS_PASSWORD": "geheim"}, {}, "auth=basic is no"),
+        ("", {}, {"profile": "a"}, "no credentials in profile a: write token:TOKEN@ before"),
+        ("", {}, {"auth": "pta"}, "no credentials for auth=pta: write token:TOKEN@ before"),
+        (
+            "",
+            {},
+            {"client": "a", "secret": "geheim", "auth": "azure-client-secret"},
+            "auth=azure-client-secret is for workspaces on Azure",
+        ),
+        ("", {"GOOGLE_CREDENTIALS": '{"geheim": }'}, {"auth": "google-credentials"}, "Expecting"),
+    ],
+)
+def test_what_contradicts_itself(  # noqa: PLR0917 - a table of four columns
+    giver: Giver,
+    clean: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    environ: dict[str, str],
+    login: dict[str, str],
+    words: str,
+) -> None:
+    """Nobody is signed in as somebody else than was meant, nor is a token sent to another host."""
+    if file:
+        clean.write_text(file)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SignInDeniedError, match=words) as told:
+        Tokens().headers(Login(origin=giver.origin, **login))
+    assert "geheim" not in str(told.value)
+    assert "\n" not in str(told.value)
 
 
 def test_a_profile_that_changes(

@@ -43,6 +43,7 @@ def test_ways(user_info: str, options: dict[str, str], expected: dict[str, str])
         (":geheim@", {}, "must begin with databricks://token:TOKEN@HOST"),
         ("token:geheim@", {"profile": "p"}, "profile cannot be given beside credentials"),
         ("token:geheim@", {"auth": "oauth-m2m"}, "auth does not go with a token"),
+        ("", {"auth": "external-browser"}, "auth=external-browser waits for a person"),
         ("ab:geheim@", {"auth": "pat"}, "auth does not go with CLIENT_ID:SECRET"),
     ],
 )
