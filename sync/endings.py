@@ -107,17 +107,7 @@ def after_run(
 ) -> TargetState:
     """Return the target's state after *run* has ended."""
     old = old or TargetState(target=run.target, status=Status.UNKNOWN)
-    state = replace(
-        old,
-        heads=last_seen(old, end),
-        status=status_after(end, knowledge),
-        checked_at=now,
-        problem=None,
-        passing=None,
-        awaits=None,
-        awaits_scripts=None,
-        awaits_for=None,
-    )
+    state = seen_at(end, old, knowledge, now)
     if end.error is None:
         state = replace(state, failures=0, retry_at=None, failed_scripts=None)
         return replace(state, hold=None) if ends_hold(state, run) else state
@@ -134,6 +124,21 @@ def after_run(
     if not isinstance(end.error, ApprovalNeededError):
         return replace(lasting, failed_scripts=end.scripts or today)
     return awaiting(lasting, end.error, today) if today and is_to_head(run.order) else passed
+
+
+def seen_at(end: Ending, old: TargetState, knowledge: Knowledge, now: datetime) -> TargetState:
+    """Return the state that *end* shows: without a problem, and waiting for nothing."""
+    return replace(
+        old,
+        heads=last_seen(old, end),
+        status=status_after(end, knowledge),
+        checked_at=now,
+        problem=None,
+        passing=None,
+        awaits=None,
+        awaits_scripts=None,
+        awaits_for=None,
+    )
 
 
 def awaiting(state: TargetState, error: ApprovalNeededError, scripts: str) -> TargetState:

@@ -13,7 +13,7 @@ from api.plan_schemas import Preview
 from api.questions import Downgrade, Stamp, SyncMany, SyncOne, TargetQueryString, Text
 from api.routes import PROBLEMS
 from api.schemas import Listing, Rollout, Run, Target
-from sync.model import Order, Selection
+from sync.model import Selection
 from sync.runtime import Runtime
 
 router = APIRouter(tags=["targets"], responses=PROBLEMS)
@@ -71,10 +71,7 @@ async def sync_target(
     name: Text, engine: Engine, actor: Operator, response: Response, body: SyncOne | None = None
 ) -> Run | Preview:
     """Start a run that applies what is pending; a run under way is returned instead."""
-    wanted = body or SyncOne()
-    if wanted.dry_run:
-        return await _preview(engine, wanted.order(), name, response)
-    return await _start(engine, wanted.order(), name, actor, response)
+    return await _ordered(engine, body or SyncOne(), name, actor, response)
 
 
 @router.post("/targets/{name}/downgrade", status_code=ACCEPTED, responses=_ONE)
@@ -82,9 +79,7 @@ async def downgrade_target(
     name: Text, engine: Engine, actor: Operator, response: Response, body: Downgrade
 ) -> Run | Preview:
     """Start a run that takes the target back; the clock then leaves it alone."""
-    if body.dry_run:
-        return await _preview(engine, body.order(), name, response)
-    return await _start(engine, body.order(), name, actor, response)
+    return await _ordered(engine, body, name, actor, response)
 
 
 @router.post("/targets/{name}/stamp", status_code=ACCEPTED, responses=_ONE)
@@ -92,9 +87,7 @@ async def stamp_target(
     name: Text, engine: Engine, actor: Operator, response: Response, body: Stamp
 ) -> Run | Preview:
     """Start a run that sets the version table and applies nothing."""
-    if body.dry_run:
-        return await _preview(engine, body.order(), name, response)
-    return await _start(engine, body.order(), name, actor, response)
+    return await _ordered(engine, body, name, actor, response)
 
 
 @router.post("/targets/{name}/release")
@@ -103,15 +96,16 @@ async def release_target(name: Text, engine: Engine, actor: Operator) -> Target:
     return Target.model_validate(await engine.release(name, actor=actor))
 
 
-async def _preview(engine: Runtime, order: Order, name: str, response: Response) -> Preview:
+async def _ordered(
+    engine: Runtime, body: SyncOne | Downgrade | Stamp, name: str, actor: str, response: Response
+) -> Run | Preview:
+    """Do what *body* orders for one target; where it is a dry run, only tell."""
     await engine.target(name)
-    (preview,) = await engine.previews.of(order, Selection((name,)))
-    response.status_code = HTTPStatus.OK
-    return Preview.model_validate(preview)
-
-
-async def _start(engine: Runtime, order: Order, name: str, actor: str, response: Response) -> Run:
-    await engine.target(name)
-    (run,) = (await engine.request(order, Selection((name,)), actor=actor)).runs
+    selection = Selection((name,))
+    if body.dry_run:
+        (preview,) = await engine.previews.of(body.order(), selection)
+        response.status_code = HTTPStatus.OK
+        return Preview.model_validate(preview)
+    (run,) = (await engine.request(body.order(), selection, actor=actor)).runs
     response.headers["Location"] = f"{PREFIX}/runs/{run.id}"
     return Run.model_validate(run)
