@@ -158,10 +158,14 @@ STATUSES: Mapping[int, Rule] = {
     503: Rule(Meaning.LOST, "{server} is not available (503: {said}); try again later"),
 }
 
+#: Condition of an error that comes behind the commit: whatever failed, the statement stands.
+COMMITTED = "DELTA_POST_COMMIT_HOOK_FAILED"
+
 #: Error condition -> what it means. All others mean what their class says, or REFUSED.
 CONDITIONS: Mapping[str, Rule] = {
     "INSUFFICIENT_PERMISSIONS": Rule(Meaning.FORBIDDEN, "{said}; grant the privilege"),
     "PERMISSION_DENIED": Rule(Meaning.FORBIDDEN, "{said}; grant the privilege"),
+    COMMITTED: _LOST,  # whoever does not know of it has to look
     "NO_SUCH_CATALOG_EXCEPTION": Rule(
         Meaning.REFUSED, 'there is no catalog "{catalog}" on {server}; create it, or correct it'
     ),
@@ -272,6 +276,16 @@ def condition_of(error: BaseException) -> str | None:
     """Return the error condition that the warehouse named; None where it named none."""
     found = _CONDITION.search(str(error)) if isinstance(error, exc.DatabaseError) else None
     return found[1] if found else None
+
+
+@contextmanager
+def standing() -> Iterator[None]:
+    """Take the error of a statement for none that says that its commit stands."""
+    try:
+        yield
+    except exc.DatabaseError as error:
+        if condition_of(error) != COMMITTED:
+            raise
 
 
 def asks_for_patience(error: BaseException) -> bool:

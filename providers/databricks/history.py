@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.error import HTTPError
 
+from providers.databricks.errors import COMMITTED
 from providers.types import Outcome
 from providers.workspace.rest import ERRORS, Api, is_temporary
 
@@ -41,7 +42,7 @@ def outcome_of(api: Api, warehouse: str | None, mark: str, *, timeout: float) ->
     """
     try:
         found = _statements(api, warehouse, timeout)
-        shown = {each["status"] for each in found if _begins(each, mark)}
+        shown = {_end(each) for each in found if _begins(each, mark)}
     except HTTPError as error:
         if is_temporary(error):
             raise
@@ -61,6 +62,13 @@ def state_of(api: Api, warehouse: str | None, *, timeout: float) -> str | None:
         return str(api.get(_WAREHOUSES + warehouse, {}, timeout)["state"])
     except ERRORS:
         return None
+
+
+def _end(shown: Mapping[str, Any]) -> str:
+    """Return how a statement ended; what failed behind its commit stands."""
+    status = str(shown["status"])
+    stands = f"[{COMMITTED}]" in str(shown.get("error_message") or "")
+    return _DONE if status in _UNDONE and stands else status
 
 
 def _begins(shown: Mapping[str, Any], mark: str) -> bool:

@@ -10,7 +10,7 @@ from time import monotonic
 from providers.base import Session
 from providers.databricks.address import Address
 from providers.databricks.connection import Connection
-from providers.databricks.errors import reading, sending, waiting
+from providers.databricks.errors import reading, sending, standing, waiting
 from providers.databricks.heads import read_heads
 from providers.databricks.history import outcome_of
 from providers.databricks.listing import as_query, own_catalogs, own_schemas
@@ -72,7 +72,7 @@ class DatabricksSession(Session):
         with sending(self._target.name, ticket=ticket, sql=statement.sql):
             cursor = await self._connection.send(sql)
         remote_id = cursor.query_id
-        with waiting(self._target.name, ticket=ticket, sql=statement.sql):
+        with waiting(self._target.name, ticket=ticket, sql=statement.sql), standing():
             await self._connection.wait(cursor)
         return Receipt(ticket, timedelta(seconds=monotonic() - started), remote_id)
 

@@ -326,6 +326,14 @@ class TestResolving:
             await session.execute(missing, ticket="t-failed")
         assert await session.resolve(missing, ticket="t-failed") is Outcome.ABSENT
 
+    async def test_failed_after_its_commit(
+        self, warehouse: Warehouse, session: DatabricksSession
+    ) -> None:
+        """A statement of which only what follows on its commit failed is APPLIED."""
+        warehouse.control.add(Fault(FaultKind.HOOK_FAILED, matching="t-hook", times=1))
+        await session.execute(CREATE, ticket="t-hook")
+        assert await session.resolve(CREATE, ticket="t-hook") is Outcome.APPLIED
+
     async def test_begins_with_the_mark(self, session: DatabricksSession) -> None:
         """Only a statement that begins with the mark counts, not one that quotes it."""
         quoting = Statement("SELECT '/* levelhead:t-quoted */'")

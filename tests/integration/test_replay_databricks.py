@@ -115,6 +115,43 @@ async def test_a_statement_that_another_commit_came_before(
         assert str(retried[0].data["error"]).startswith("OvertakenError")
 
 
+@pytest.mark.parametrize("shadow", ["none", "auto"], ids=["live", "replayed"])
+async def test_a_statement_that_failed_after_its_commit(
+    scripts: Scripts, target: str, warehouse: Warehouse, cursor: Cursor, shadow: str
+) -> None:
+    """What stands is no failure, whatever the warehouse could not do after the commit."""
+    scripts.add("a1", USERS)
+    scripts.add("a2", f"""{THREE}\nop.execute("INSERT INTO users (id) VALUES ('ada')")""")
+    for part in ("CREATE TABLE `?users", "ADD COLUMN .*second", "INSERT INTO users"):
+        warehouse.control.add(Fault(FaultKind.HOOK_FAILED, matching=part, times=1))
+    async with opened_runtime(settings_for(scripts, [target], shadow=shadow)) as runtime:
+        run = await ordered_one(runtime)
+        assert (run.state, run.after, run.error) == (RunState.SUCCEEDED, at("a2"), None)
+        assert cursor.execute("SELECT id FROM users").fetchall() == [("ada",)]
+        assert not await events(runtime, kind="statement.failed")
+
+
+@pytest.mark.parametrize("shadow", ["none", "auto"], ids=["live", "replayed"])
+async def test_a_stamp_that_failed_after_its_commit(
+    scripts: Scripts, target: str, warehouse: Warehouse, shadow: str
+) -> None:
+    """The version table tells that it stands; no statement is sent again."""
+    scripts.add("a1", USERS)
+    stamp = "(UPDATE|INSERT INTO|MERGE INTO) .*alembic_version"
+    warehouse.control.add(Fault(FaultKind.HOOK_FAILED, matching=stamp, times=1))
+    async with opened_runtime(settings_for(scripts, [target], shadow=shadow)) as runtime:
+        await ordered_one(runtime)
+        run = await ordered_one(runtime)
+        assert (run.state, run.after, run.error) == (RunState.SUCCEEDED, at("a1"), None)
+        creations = [
+            sql
+            for event in await events(runtime, kind="statement.started")
+            for sql in await texts(runtime, event)
+            if "TABLE `users`" in sql or "TABLE users" in sql
+        ]
+        assert len(creations) == 1
+
+
 def column_of(sql: str) -> str:
     """Return the column that an ALTER TABLE adds."""
     return sql.replace("`", " ").split()[5]

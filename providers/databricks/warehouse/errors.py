@@ -90,6 +90,8 @@ INVALID_KEY = Condition("INVALID_PARAMETER_VALUE", "22023")
 METADATA_CHANGED = Condition("DELTA_METADATA_CHANGED", "2D521")
 CONCURRENT_APPEND = Condition("DELTA_CONCURRENT_APPEND", "2D521")
 CONCURRENT_WRITE = Condition("DELTA_CONCURRENT_WRITE", "2D521")
+#: The commit stands; what Delta does after it (a manifest, the catalog) failed.
+POST_COMMIT_HOOK_FAILED = Condition("DELTA_POST_COMMIT_HOOK_FAILED", "2DKD0")
 
 #: The first that fits wins. Text: part of DuckDB's message, where its class says too little.
 _FROM_DUCKDB: tuple[tuple[type[duckdb.Error], str, Condition], ...] = (

@@ -26,6 +26,8 @@ class FaultKind(StrEnum):
     SLOW_REPLY = "slow_reply"
     #: The statement fails as if a commit of another writer to the table's schema came first.
     OVERTAKEN = "overtaken"
+    #: The statement takes effect, and fails for what Delta does after a commit.
+    HOOK_FAILED = "hook_failed"
     #: Requests are answered 403.
     EXPIRED_TOKEN = "expired_token"  # noqa: S105 - the name of a fault
     #: The warehouse is no more: requests are answered 404.

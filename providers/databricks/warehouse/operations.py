@@ -160,6 +160,7 @@ class Operations:
             self.faults.hold_up(FaultKind.SLOW, statement.text, operation.cancelled)
             self._overtake(statement)
             result = operation.session.execute(statement, parameters, operation.cancelled)
+            self._fail_after_commit(statement)
         except SqlError as error:
             self._log_failure(statement, error)
             operation.future.set_exception(error)
@@ -177,6 +178,12 @@ class Operations:
         if self.faults.take(FaultKind.OVERTAKEN, statement.text):
             text = "The metadata of the table has been changed by a concurrent update."
             raise SqlError(errors.METADATA_CHANGED, text)
+
+    def _fail_after_commit(self, statement: Statement) -> None:
+        """Raise SqlError where the next fault wants what follows on a commit to fail."""
+        if self.faults.take(FaultKind.HOOK_FAILED, statement.text):
+            text = "Committing to the Delta table succeeded but error while executing a hook."
+            raise SqlError(errors.POST_COMMIT_HOOK_FAILED, text)
 
     def _log_failure(self, statement: Statement, error: SqlError) -> None:
         was_cancelled = error.condition is errors.OPERATION_CANCELED

@@ -16,6 +16,9 @@ from .tokens import NoTokenError
 
 MISSING = "TABLE_OR_VIEW_NOT_FOUND"
 
+#: Condition of an error that comes behind the commit: whatever failed, the statement stands.
+COMMITTED = "DELTA_POST_COMMIT_HOOK_FAILED"
+
 #: HTTP statuses of a token that is wrong, or has run out.
 NO_ENTRY = (401, 403)
 
@@ -59,6 +62,10 @@ class Guard(VersionGuard):
         if was_turned_away(error):
             return "denied"
         return "statement" if type(error).__name__ == "ServerOperationError" else "lost"
+
+    def has_committed(self, error: Exception) -> bool:
+        """Tell whether only what Delta does behind a commit failed; see the base class."""
+        return f"[{COMMITTED}]" in str(error)
 
     @contextmanager
     def told(self, sql: str) -> Iterator[None]:

@@ -71,6 +71,10 @@ class VersionGuard(ABC):
         lost = dialect.is_disconnect(error, link, None)
         return "lost" if lost else "statement"
 
+    def has_committed(self, error: Exception) -> bool:  # noqa: ARG002 - for databases that tell
+        """Tell whether *error* came behind the commit of its statement, which stands."""
+        return False
+
     @abstractmethod
     def prepare(self, request: dict[str, Any]) -> None:
         """Set up the session: who we are, how long to wait, where to look."""

@@ -139,11 +139,19 @@ class Journal:
         while True:
             try:
                 with self.announced("statement", sent) as ticket:
-                    return act(f"/* levelhead:{ticket} */ {sent[0]}")
+                    return self.make_stand(act, f"/* levelhead:{ticket} */ {sent[0]}")
             except Exception as error:  # a driver's: no class is known here
                 if not self.is_overtaken(error) or not self.pipe.may_try_again():
                     raise
             self.look()
+
+    def make_stand(self, act: Callable[[str], None], marked: str) -> None:
+        """Send a statement; what fails behind its commit is no failure: it must not come twice."""
+        try:
+            act(marked)
+        except Exception as error:  # a driver's: no class is known here
+            if not self.guard.has_committed(error):
+                raise
 
     def is_overtaken(self, error: Exception) -> bool:
         """Tell whether a statement had no effect because another commit came first."""
