@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NoReturn
+from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +23,7 @@ from sync.events.chain import JSON, Draft
 from sync.events.kinds import Kind
 from sync.events.log import EventLog
 from sync.fingerprints import LINES, TOLD, shortened
+from sync.fresh import Fresh
 from sync.gate import short
 from sync.lease import Leases
 from sync.model import Canary, CanaryState, Decision, PlanState, Run
@@ -78,6 +80,7 @@ class Canaries:
         self._trials = trials
         self._clock = clock
         self.elections = Elections()
+        self._looks: WeakValueDictionary[str, Fresh[Known]] = WeakValueDictionary()
 
     async def passage(self, run: Run, visit: Visit, plan: Plan, route: Route) -> Passage:
         """Return how *run* may carry out *plan*; where it may not yet, do not return.
@@ -103,7 +106,14 @@ class Canaries:
         return await self._elected(run, visit, plan, route)
 
     async def known(self, plan: str) -> Known:
-        """Return what is known of the canary of a plan, by digest."""
+        """Return what is known of the canary of a plan, by digest.
+
+        As many as wait for the same plan share a look.
+        """
+        look = self._looks.setdefault(plan, Fresh())
+        return await look.get(lambda: self._look(plan))
+
+    async def _look(self, plan: str) -> Known:
         async with self._log.store.reading() as connection:
             canary = await canaries.find(connection, plan)
             said = await approvals.decision(connection, plan)

@@ -25,7 +25,7 @@ from sync.status import Observation, differences, noticed
 from sync.store import runs, targets
 from sync.store.runs import RunChange
 
-#: From one look at a target that is starting to the next.
+#: From one look at a target that is starting, or at a canary, to the next.
 PAUSE = timedelta(seconds=1)
 
 
@@ -67,8 +67,8 @@ class Delays:
         await self._wait_on_record(run, lease, error)
         try:
             async with self._limited(None):
-                while not await self._engine.canaries.is_over(run, error):  # noqa: ASYNC110 - another service may know the end
-                    await asyncio.sleep(PAUSE.total_seconds())
+                while not await self._engine.canaries.is_over(run, error):
+                    await next_look()
         except TimeoutError:
             raise stopped(error) from None
         async with self._engine.log.writing() as batch:
@@ -141,6 +141,12 @@ class Delays:
 def stopped(error: CanaryPendingError) -> CanaryNeededError:
     """Return the error of a run that waited for a canary when its service was stopped."""
     return CanaryNeededError(f"{error} when the service was stopped", plan=error.plan)
+
+
+async def next_look() -> None:
+    """Sleep until all runs that wait for canaries look again: at once, to share what they see."""
+    pause = PAUSE.total_seconds()
+    await asyncio.sleep(pause - asyncio.get_running_loop().time() % pause)
 
 
 async def look_until_started(engine: Engine, target: Target) -> Observation:

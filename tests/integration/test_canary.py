@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import timedelta
 from typing import Any, cast
 from urllib.parse import quote
 
 import asyncpg
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.databricks.warehouse import Warehouse
 from sync.attempt import Attempt
+from sync.canary import Canaries
 from sync.errors import AuditError
 from sync.events.chain import Event
 from sync.events.kinds import Kind
-from sync.model import CanaryState, Run, RunState, Selection, Status, Verb
+from sync.events.log import EventLog
+from sync.lease import Leases
+from sync.model import Canary, CanaryState, Run, RunState, Selection, Status, Verb
 from sync.runtime import Runtime
 from sync.settings import Settings
+from sync.store import canaries
+from sync.trials import Trials
 from tests.support.cli import until
+from tests.support.control import START
 from tests.support.engine import (
     events,
     execute,
@@ -358,3 +366,22 @@ async def test_no_fingerprint(scripts: Scripts, warehouse: Warehouse, schema: st
         await runtime.approvals.approve((await status(runtime)).awaits or "", actor="berta")
         (run,) = await swept(runtime)
         assert run.state is RunState.SUCCEEDED, run.error
+
+
+async def test_runs_that_wait_for_one_canary_share_their_looks(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many ask at the same time, two looks at the control database answer them all."""
+    looks: list[str] = []
+
+    async def counted(connection: AsyncConnection, plan: str) -> Canary | None:
+        looks.append(plan)
+        return await find(connection, plan)
+
+    find = canaries.find
+    monkeypatch.setattr(canaries, "find", counted)
+    leases = Leases(log.store, holder="one", ttl=timedelta(seconds=30))
+    asked = Canaries(log, leases, cast("Trials", None), clock=lambda: START)
+    found = await asyncio.gather(*(asked.known("p1") for _ in range(50)), asked.known("p2"))
+    assert {known.canary for known in found} == {None}
+    assert sorted(looks) == ["p1", "p1", "p2"]
