@@ -27,6 +27,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from logging.config import fileConfig
+from urllib.parse import urlsplit
 
 from alembic import context
 from alembic.util import CommandError
@@ -87,7 +88,7 @@ def local_url(environ: Mapping[str, str]) -> URL:
 def databricks_url(environ: Mapping[str, str]) -> URL:
     """Return the URL of a schema on a SQL warehouse."""
     if text := environ.get("DATABASE_URL"):
-        return parse_url(text, "DATABASE_URL")
+        return own_url(text, "databricks")
     needed = ("DATABRICKS_HOST", "DATABRICKS_HTTP_PATH")
     if missing := [name for name in needed if not environ.get(name)]:
         raise CommandError(f"POSTGRES_PROVIDER is 'databricks'; set {', '.join(missing)}")
@@ -102,7 +103,7 @@ def databricks_url(environ: Mapping[str, str]) -> URL:
 def lakebase_url(environ: Mapping[str, str]) -> URL:
     """Return the URL of a database on Lakebase; what logs in there is minted later."""
     if text := environ.get("DATABASE_URL"):
-        return parse_url(text, "DATABASE_URL")
+        return own_url(text, "lakebase")
     names = {"instance": "LAKEBASE_INSTANCE", "endpoint": "LAKEBASE_ENDPOINT"}
     given = {key: environ[name] for key, name in names.items() if environ.get(name)}
     if not environ.get("DATABRICKS_HOST") or len(given) != 1:
@@ -112,12 +113,23 @@ def lakebase_url(environ: Mapping[str, str]) -> URL:
     return workspace_url("lakebase", environ).set(database=database).update_query_dict(given)
 
 
+def own_url(text: str, provider: str) -> URL:
+    """Read DATABASE_URL, which is for that provider."""
+    url = parse_url(text, "DATABASE_URL")
+    if url.get_backend_name() != provider:
+        line = f"DATABASE_URL begins with {url.drivername}://"
+        raise CommandError(f"POSTGRES_PROVIDER is {provider!r}, but {line}; correct one of them")
+    return url
+
+
 def workspace_url(drivername: str, environ: Mapping[str, str]) -> URL:
     """Return the URL of a workspace, with the token where there is one."""
-    host, _, port = environ["DATABRICKS_HOST"].removeprefix("https://").rstrip("/").partition(":")
-    url = URL.create(
-        drivername, host=host, port=whole_number(port, "DATABRICKS_HOST") if port else None
-    )
+    text = environ["DATABRICKS_HOST"]
+    try:
+        place = urlsplit(text if "://" in text else f"https://{text}")
+        url = URL.create(drivername, host=place.hostname, port=place.port)
+    except ValueError:
+        raise CommandError(f"DATABRICKS_HOST is {text!r}; write a host, or host:port") from None
     token = environ.get("DATABRICKS_TOKEN")
     return url.set(username="token", password=token) if token else url
 
@@ -222,7 +234,7 @@ def migrate(connection: Connection) -> None:
 def signed(url: URL) -> URL:
     """Return the URL that logs into Lakebase now; TLS is up to the variables that are set here."""
     try:
-        from providers.lakebase.signed import signed as sign  # noqa: PLC0415 - needed nowhere else
+        from providers.lakebase.by_hand import signed as sign  # noqa: PLC0415 - needed nowhere else
 
         found = sign(url.render_as_string(hide_password=False))
     except Exception as error:
@@ -248,11 +260,9 @@ def load_databricks_rules() -> None:
 
 @contextmanager
 def connected_to_databricks(url: URL) -> Iterator[Connection]:
-    """Connect for the block; what the dialect does not take from the query is the client's."""
-    taken = ("http_path", "catalog", "schema", "auth", "azure_tenant_id", "profile")
-    given = {key: value for key, value in url.query.items() if key not in taken}
+    """Connect for the block."""
     try:
-        arguments = {**given, **CLIENT_OPTIONS, **signing_in(url)}
+        arguments = client_arguments(url)
         connection = create_engine(url, poolclass=NullPool, connect_args=arguments).connect()
     except Exception as error:
         place = URL.create(url.drivername, host=url.host, port=url.port)
@@ -261,13 +271,13 @@ def connected_to_databricks(url: URL) -> Iterator[Connection]:
         yield connection
 
 
-def signing_in(url: URL) -> Mapping[str, object]:
-    """Return what has the client ask for a token at each request, where the URL has none.
+def client_arguments(url: URL) -> dict[str, object]:
+    """Return what the client gets beside what the dialect takes from the URL.
 
-    A runner sees to that by itself.
+    A runner sees to that by itself. By hand it is the port too, and a token for each request.
     """
-    if url.username == "token" or config.attributes.get("levelhead.lock_held", False):
-        return {}
+    if config.attributes.get("levelhead.lock_held", False):
+        return dict(CLIENT_OPTIONS)
     from providers.databricks.signing import arguments  # noqa: PLC0415 - needed nowhere else
 
     return arguments(url.render_as_string(hide_password=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from providers.databricks.address import address
+from providers.databricks.address import address, connect_arguments
 from providers.workspace.login import Login
 from providers.workspace.tokens import Tokens
 
@@ -22,10 +22,10 @@ def renewing(login: Login, tokens: Tokens) -> dict[str, Any]:
 
 
 def arguments(url: str) -> dict[str, Any]:
-    """Return the same for the URL of a warehouse; for a hand-run of Alembic.
+    """Return all that the connector gets for the URL of a warehouse; for a hand-run of Alembic.
 
     Raises:
         AddressError: *url* cannot be used as it is written.
         SignInError: There is no token to be had.
     """
-    return renewing(address(url).login, Tokens())
+    return {**connect_arguments(url), **renewing(address(url).login, Tokens())}

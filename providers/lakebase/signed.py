@@ -4,40 +4,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib import import_module
 from urllib.parse import quote, urlencode
 
-from providers.lakebase.address import Address, address
-from providers.lakebase.errors import minting, reading
-from providers.lakebase.grants import Grant, minted
+from providers.lakebase.address import Address
+from providers.lakebase.grants import Grant
 from providers.workspace.login import host_in
-from providers.workspace.tokens import Tokens
-
-#: Seconds for each answer of the workspace, where nobody says otherwise.
-_PATIENCE = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """What a driver of Postgres connects with, within the life of a credential."""
-
-    url: str = field(repr=False)
-    environment: Mapping[str, str]  #: variables that every driver of Postgres reads: TLS
-
-
-def signed(url: str) -> Signed:
-    """Have a credential minted for the database that *url* names; for a hand-run of Alembic.
-
-    Raises:
-        AccessDeniedError, ConnectError: There is none to be had.
-    """
-    with reading("lakebase"):
-        place = address(url)
-    with minting("lakebase", place):
-        grant = minted(place, Tokens(), datetime.now(UTC), _PATIENCE)
-    return Signed(postgres_url(place, grant), environment(place))
 
 
 def postgres_url(place: Address, grant: Grant) -> str:

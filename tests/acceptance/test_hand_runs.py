@@ -140,6 +140,18 @@ async def test_the_url_comes_from_the_usual_variables(sample: Sample) -> None:
     assert await sample.columns("users")
 
 
+WAREHOUSE = "databricks://token:s3cret@h"
+
+#: A warehouse that is nowhere, by its variables.
+BY_WAREHOUSE = {
+    "POSTGRES_PROVIDER": "databricks",
+    "DATABASE_URL": "",
+    "DATABRICKS_HOST": "h",
+    "DATABRICKS_HTTP_PATH": "/sql/1.0/warehouses/x",
+    "DATABRICKS_TOKEN": "s3cret",
+}
+
+
 @pytest.mark.parametrize(
     ("environ", "line"),
     [
@@ -157,6 +169,37 @@ async def test_the_url_comes_from_the_usual_variables(sample: Sample) -> None:
         (
             {"POSTGRES_PROVIDER": "lakebase", "DATABASE_URL": "", "DATABRICKS_HOST": "h"},
             "POSTGRES_PROVIDER is 'lakebase'; set DATABRICKS_HOST, and one of LAKEBASE_INSTANCE",
+        ),
+        (
+            {"POSTGRES_PROVIDER": "lakebase", "DATABASE_URL": "postgresql://me:s3cret@h/app"},
+            "POSTGRES_PROVIDER is 'lakebase', but DATABASE_URL begins with postgresql://; correct",
+        ),
+        (
+            {**BY_WAREHOUSE, "DATABRICKS_HOST": "127.0.0.1:x"},
+            "DATABRICKS_HOST is '127.0.0.1:x'; write a host, or host:port",
+        ),
+        (
+            {**BY_WAREHOUSE, "DATABRICKS_HOST": "https://[::1]:1/?o=1"},
+            "cannot connect to databricks://[::1]:1: HTTPSConnectionPool(host='::1', port=1)",
+        ),
+        (
+            {**BY_WAREHOUSE, "DATABRICKS_HOST": "[::1]"},
+            "cannot connect to databricks://[::1]: HTTPSConnectionPool(host='::1', port=443)",
+        ),
+        (
+            {**BY_WAREHOUSE, "DATABRICKS_CATALOG": "hive_metastore"},
+            "cannot connect to databricks://h: catalog hive_metastore is outside of Unity",
+        ),
+        (
+            {
+                **BY_WAREHOUSE,
+                "DATABASE_URL": "databricks://token:s3cret@h?http_path=/x&_tls_no_verify=1",
+            },
+            "cannot connect to databricks://h: _tls_no_verify cannot be given: certificates are",
+        ),
+        (
+            {**BY_WAREHOUSE, "DATABASE_URL": WAREHOUSE},
+            "cannot connect to databricks://h: it lacks http_path",
         ),
         (
             {"POSTGRES_PROVIDER": "elsewhere"},
@@ -180,6 +223,13 @@ async def test_the_url_comes_from_the_usual_variables(sample: Sample) -> None:
         "databricks",
         "lakebase",
         "no instance",
+        "another's URL",
+        "no port",
+        "port and path",
+        "IPv6",
+        "hive_metastore",
+        "no TLS",
+        "no warehouse",
         "no such provider",
         "no URL",
         "no number",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from providers.types import BASE
 from sync.model import RunState, Selection, Status
+from tests.conformance.pooler import pooler
 from tests.support.engine import (
     at,
     events,
@@ -19,8 +21,10 @@ from tests.support.engine import (
     version,
 )
 from tests.support.histories import ASYNC_ENV, Scripts
+from tests.support.lakebase import ENDPOINT, INSTANCE, Authority, authority
 from tests.support.lakebase_stand import TOKEN, Stand, lakebase, trusted
 from tests.support.postgres import Databases
+from tests.support.sample import copy_sample
 
 __all__ = ["lakebase", "trusted"]
 
@@ -71,6 +75,45 @@ async def test_live_steps(scripts: Scripts, lakebase: Stand, driver: str) -> Non
         assert run.state is RunState.SUCCEEDED, run.error
     assert await tables(lakebase.database) == {"users", "alembic_version"}
     nothing_secret(scripts.folder, lakebase)
+
+
+@pytest.mark.parametrize("resource", [{"instance": INSTANCE}, {"endpoint": ENDPOINT}])
+async def test_hand_run(tmp_path: Path, lakebase: Stand, resource: dict[str, str]) -> None:
+    """Alembic called by hand logs in with what was minted for it, each time anew."""
+    sample = copy_sample(tmp_path / "project", lakebase.url(**resource))
+    said = await sample.run("alembic upgrade head 2>&1", POSTGRES_PROVIDER="lakebase")
+    said += await sample.run("alembic current 2>&1", POSTGRES_PROVIDER="lakebase")
+    assert "(head)" in said
+    assert "users" in await tables(lakebase.database)
+    assert len(lakebase.workspace.minted) == 2
+    assert not [word for word in (TOKEN, *lakebase.workspace.minted) if word in said]
+
+
+async def test_hand_run_without_trust(tmp_path: Path, lakebase: Stand) -> None:
+    """A server whose certificate nobody knows gets no credential by hand either."""
+    (tmp_path / "other").mkdir()
+    other = authority(tmp_path / "other", "localhost")
+    url = lakebase.url(sslrootcert=str(other.file))
+    sample = copy_sample(tmp_path / "project", url)
+    outcome = await sample.attempt("alembic current", POSTGRES_PROVIDER="lakebase")
+    assert outcome.code != 0
+    assert outcome.out.startswith("FAILED: cannot use lakebase: lakebase: the certificate of local")
+    assert len(outcome.out.splitlines()) == 1
+    assert "Traceback" not in outcome.err
+
+
+async def test_hand_run_through_the_pooler(
+    tmp_path: Path, lakebase: Stand, trusted: Authority
+) -> None:
+    """By hand a pooler of transactions is refused too, in one line."""
+    async with pooler(lakebase.database, size=2, tls=trusted.tls) as shared:
+        url = lakebase.url(port=urlsplit(shared).port)
+        sample = copy_sample(tmp_path / "project", url)
+        outcome = await sample.attempt("alembic upgrade head", POSTGRES_PROVIDER="lakebase")
+    assert outcome.code != 0
+    assert "transaction-mode pooler" in outcome.out
+    assert len(outcome.out.splitlines()) == 1
+    assert await tables(lakebase.database) == set()
 
 
 async def test_failed_script_tells_no_credential(scripts: Scripts, lakebase: Stand) -> None:
