@@ -83,7 +83,8 @@ class Attempt:
         except StartingError as error:
             end = ending(error, None)  # there is nothing to see
         except Exception as error:  # noqa: BLE001 - any error is an end, and is put on record
-            end = ending(error, await self._heads())
+            await self._end_where_it_stands(ending(error, None))
+            return
         except asyncio.CancelledError as error:
             await self._end(ending(error, None))
             raise
@@ -299,6 +300,14 @@ class Attempt:
                 return
             except AuditError:
                 continue  # the next act confirms the lease by itself, or does not happen
+
+    async def _end_where_it_stands(self, end: Ending) -> None:
+        """Put on record how a failed run ended, and where: whoever stops the look loses no more."""
+        heads: Heads | None = None
+        try:
+            heads = await self._heads()
+        finally:
+            await self._end(replace(end, heads=heads))
 
     async def _end(self, end: Ending) -> None:
         """Put on record how the run ended, and give the target back."""

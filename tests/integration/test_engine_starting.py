@@ -223,6 +223,23 @@ async def test_a_stop_ahead_of_the_wait(scripts: Scripts, monkeypatch: pytest.Mo
         assert str(run.error).endswith("when the service was stopped; nothing was done")
 
 
+async def test_a_stop_while_a_failed_run_looks_where_it_is(scripts: Scripts) -> None:
+    """The end of the run is put on record with its reason; no lease is left behind."""
+    settings = settings_of(scripts, 'lock_wait = "1ms"')
+    async with waiting(settings) as runtime:
+        found = database(runtime)
+        found.faults += [Fault(Where.LOCK, What.BUSY), Fault(Where.HEADS, What.HANG)]
+        (run,) = (await requested(runtime)).runs
+        await until_taken(found)
+        await runtime._runs.stop(timedelta(0))
+        ended = await runtime.run(run.id)
+        assert ended is not None
+        assert (ended.state, ended.after) == (RunState.FAILED, None)
+        assert "lock" in str(ended.error)
+        async with runtime._engine.store.reading() as connection:
+            assert not await runtime._engine.leases.is_held(connection, "db-1", run.id)
+
+
 async def test_a_target_that_turns_out_to_be_out_of_reach(scripts: Scripts) -> None:
     """Where the wait ends with another answer, the run ends with it at once."""
     async with waiting(settings_of(scripts, 'start_wait = "1h"')) as runtime:
