@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from databricks.sql.client import Cursor
 from sqlalchemy.pool import NullPool
@@ -114,21 +118,60 @@ async def test_autogenerate_finds_what_differs_and_nothing_else(
     ]
 
 
+def test_tables_of_two_schemas_are_no_difference(
+    warehouse: Warehouse, cursor: Cursor, schema: str
+) -> None:
+    """The target's own schema is the default one, and keys lead from one schema to the other."""
+    other = f"{schema}_other"
+    cursor.execute(f"CREATE SCHEMA {other}")
+    here = sa.MetaData()
+    column = partial(sa.Column, "id", sa.Text(), primary_key=True)
+    sa.Table("near", here, column(), sa.Column("far", sa.Text(), sa.ForeignKey(f"{other}.far.id")))
+    sa.Table("far", here, column(), schema=other)
+    sa.Table("back", here, column(), sa.Column("b", sa.ForeignKey("near.id")), schema=other)
+    with op_on(warehouse, schema) as op:
+        for table in here.sorted_tables:
+            op.create_table(table.name, *table.columns, *table.constraints, schema=table.schema)
+
+    def of_these(name: str | None, kind: str, _: object) -> bool:
+        return kind != "schema" or name in {None, schema, other}
+
+    options = {"include_schemas": True, "include_name": of_these}
+    assert differences(warehouse, schema, here, options) == []
+    cursor.execute(f"DROP SCHEMA {other} CASCADE")
+
+
+@contextmanager
+def op_on(warehouse: Warehouse, schema: str) -> Iterator[Operations]:
+    """Give directives that are carried out in *schema*."""
+    install(lambda *_: None, lambda *_: None)
+    engine = sa.create_engine(
+        warehouse.url(schema=schema), poolclass=NullPool, connect_args=warehouse.connect_args()
+    )
+    with engine.connect() as connection:
+        yield Operations(MigrationContext.configure(connection))
+
+
 def by_hand(cursor: Cursor) -> None:
     """Change what the history has made."""
     for statement in BY_HAND:
         cursor.execute(statement)
 
 
-def differences(warehouse: Warehouse, schema: str) -> list[Any]:
-    """Return what `alembic check` would find."""
+def differences(
+    warehouse: Warehouse,
+    schema: str,
+    models: sa.MetaData = metadata,
+    more: Mapping[str, object] | None = None,
+) -> list[Any]:
+    """Return what `alembic check` would find, with *more* options of env.py."""
     install(lambda *_: None, lambda *_: None)
     engine = sa.create_engine(
         warehouse.url(schema=schema), poolclass=NullPool, connect_args=warehouse.connect_args()
     )
     with engine.connect() as connection:
-        options = {"compare_type": True, "compare_server_default": True}
-        found = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+        options = {"compare_type": True, "compare_server_default": True, **(more or {})}
+        found = compare_metadata(MigrationContext.configure(connection, opts=options), models)
     return sorted(map(named, found))
 
 

@@ -32,8 +32,13 @@ from tests.support.delta.jvm import Java, spark
 from tests.support.delta.rows import result_of
 from tests.support.delta.snapshot import snapshot
 
-#: The only catalog: Delta Lake takes the place of Spark's own under no other name.
-CATALOG = "spark_catalog"
+#: The only catalog, as it is called here: Spark's name for it is that of a workspace's old one.
+CATALOG = "main"
+
+#: What Spark calls it: Delta Lake takes the place of Spark's own under no other name.
+_WITHIN = "spark_catalog"
+
+_NAMED = re.compile(rf"(?<![\w`.])(`?){CATALOG}\1(?=\.)")
 
 _SAID = re.compile(
     r"\[(?P<name>[\w.]+)\] (?P<text>.*?)(?: SQLSTATE: (?P<state>\w{5}).*)?", re.DOTALL
@@ -69,13 +74,12 @@ class SparkSession:
         self._session = session
         self._busy = threading.Lock()
         with _saying():
-            session.sql(f"USE {backticked(scope.catalog)}.{backticked(scope.schema)}")
+            session.sql(f"USE {_WITHIN}.{backticked(scope.schema)}")
 
     @property
     def scope(self) -> Scope:
         """Where its short names belong."""
-        catalogs = self._session.catalog()
-        return Scope(catalogs.currentCatalog(), catalogs.currentDatabase())
+        return Scope(CATALOG, self._session.catalog().currentDatabase())
 
     def execute(
         self, statement: Statement, parameters: Sequence[Any], cancelled: threading.Event
@@ -88,7 +92,7 @@ class SparkSession:
 
     def _run(self, text: str, parameters: Sequence[Any]) -> Result:
         concessions = self._engine.concessions
-        sql = concessions.written(text)
+        sql = concessions.written(_NAMED.sub(_WITHIN, text))
         try:
             with _saying():
                 return result_of(self._session.sql(sql, _values(parameters)))
@@ -120,19 +124,19 @@ class SparkSession:
 
     def catalogs(self) -> Result:
         """Answer GetCatalogs."""
-        return listing.catalogs(snapshot(self._session))
+        return listing.catalogs(snapshot(self._session, CATALOG))
 
     def schemas(self, catalog: str | None, pattern: str | None) -> Result:
         """Answer GetSchemas."""
-        return listing.schemas(snapshot(self._session), catalog, pattern)
+        return listing.schemas(snapshot(self._session, CATALOG), catalog, pattern)
 
     def tables(self, where: Patterns, kinds: Sequence[str] | None) -> Result:
         """Answer GetTables."""
-        return listing.tables(snapshot(self._session), where, kinds)
+        return listing.tables(snapshot(self._session, CATALOG), where, kinds)
 
     def columns(self, where: Patterns, pattern: str | None) -> Result:
         """Answer GetColumns."""
-        return listing.columns(snapshot(self._session), where, pattern)
+        return listing.columns(snapshot(self._session, CATALOG), where, pattern)
 
 
 @contextmanager

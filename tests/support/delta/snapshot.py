@@ -21,16 +21,17 @@ from tests.support.delta.jvm import Java
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def snapshot(session: Java) -> Catalog:
-    """Return the schemas, tables and views there are; a view's text stays out."""
-    catalog, within = Catalog(), session.catalog().currentCatalog()
+def snapshot(session: Java, within: str) -> Catalog:
+    """Return the schemas, tables and views of catalog *within*; a view's text stays out."""
+    catalog = Catalog()
     for (schema,) in _rows(session, "SHOW SCHEMAS"):
         catalog.put_schema(within, schema)
         place = backticked(schema)
         views = {row[1] for row in _rows(session, f"SHOW VIEWS IN {place}")}
         for _, relation, _ in _rows(session, f"SHOW TABLES IN {place}"):
             name = Name(within, schema, relation)
-            columns = tuple(map(_column, session.table(str(name)).schema().fields()))
+            fields = session.table(f"{place}.{backticked(relation)}").schema().fields()
+            columns = tuple(map(_column, fields))
             catalog.put(_view(name, columns) if relation in views else _table(name, columns))
     return catalog
 
