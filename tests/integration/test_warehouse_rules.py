@@ -122,7 +122,40 @@ ALLOWED = {
     ),
 }
 
+#: Defaults that are refused, each behind its type.
+NO_DEFAULTS = {
+    "BOOLEAN DEFAULT 'false'": "INVALID_DEFAULT_VALUE.DATA_TYPE 42623",
+    "BOOLEAN DEFAULT 1": "INVALID_DEFAULT_VALUE.DATA_TYPE 42623",
+    "SMALLINT DEFAULT 70000": "INVALID_DEFAULT_VALUE.DATA_TYPE 42623",
+    "DATE DEFAULT 'x'": "INVALID_DEFAULT_VALUE.DATA_TYPE 42623",
+    "ARRAY<STRING> DEFAULT '{}'": "INVALID_DEFAULT_VALUE.DATA_TYPE 42623",
+    "STRING DEFAULT '{}'::jsonb": "UNSUPPORTED_DATATYPE 0A000",
+    "STRING DEFAULT gen_random_uuid()": "UNRESOLVED_ROUTINE 42883",
+}
+
 REFUSED = {
+    **{
+        f"a column {text}": Case(
+            (),
+            f"CREATE TABLE t (a {text})"
+            " TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported')",
+            refusal,
+        )
+        for text, refusal in NO_DEFAULTS.items()
+    },
+    "a default that its column cannot hold": Case(
+        (PEOPLE,),
+        "ALTER TABLE people ALTER COLUMN age SET DEFAULT 5000000000",
+        "INVALID_DEFAULT_VALUE.DATA_TYPE 42623",
+    ),
+    "an operator of Postgres": Case(
+        (PEOPLE,),
+        "ALTER TABLE people ADD CONSTRAINT ck CHECK (nick SIMILAR TO 'a%')",
+        "PARSE_SYNTAX_ERROR 42601",
+    ),
+    "an array of Postgres": Case(
+        (PEOPLE,), "DELETE FROM people WHERE age = ANY (ARRAY[1])", "PARSE_SYNTAX_ERROR 42601"
+    ),
     "rename without COLUMN": Case(
         (PEOPLE, MAPPED), "ALTER TABLE people RENAME age TO years", "PARSE_SYNTAX_ERROR 42601"
     ),

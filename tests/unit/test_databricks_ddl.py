@@ -19,6 +19,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from providers.databricks.ddl import RefusedDirectiveError, install, rehearse
 from providers.databricks.ddl.datatypes import name_of, widens
+from providers.databricks.ddl.expressions import portable
 from providers.databricks.ddl.notes import KINDS as NOTES
 from providers.databricks.ddl.skips import KINDS
 from sync.settings import skips as settings
@@ -141,6 +142,53 @@ def test_types_of_postgres_are_known(type_: Any, name: str) -> None:  # noqa: AN
 def test_what_widens(old: str, new: str, answer: bool) -> None:  # noqa: FBT001 - the expected value
     """A column's type may change where no value is lost, and nowhere else."""
     assert widens(old, new) is answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'a::jsonb ~ \"'",
+        "'it\\'s ~ '",
+        '`a"b` > 0',
+        "0::smallint",
+        "'x'::string",
+        "x::varchar(5) > ''",
+        "x::decimal(5,2) - -1",
+        "x::timestamp",
+        "~5 > 0",
+        "name ilike any ('a%', 'b')",
+        "exists(a, x -> x > 0)",
+        "current_timestamp()",
+    ],
+)
+def test_sql_of_both_is_left_as_it_is(text: str) -> None:
+    """An expression that a warehouse understands is not touched, whatever its texts hold."""
+    assert portable(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("'{}'::jsonb", "::jsonb"),
+        ("'x'::character varying", "::character varying"),
+        ("'x'::varchar", "::varchar"),
+        ("'{1}'::integer[]", "::integer"),
+        ("x::timestamp with time zone", "::timestamp with time zone"),
+        ("CURRENT_TIMESTAMP(0)", "CURRENT_TIMESTAMP(0)"),
+        ("timezone('utc', now())", "timezone("),
+        ("gen_random_uuid()", "gen_random_uuid("),
+        ("name !~* '^a'", "!~*"),
+        ("name SIMILAR TO 'a%'", "SIMILAR TO"),
+        ("a = ANY (b)", "= ANY ("),
+        ("a IN (ARRAY[1])", "ARRAY["),
+        ("extra @> '{}'", "@>"),
+        ("\"Name\" <> ''", '"'),
+    ],
+)
+def test_sql_of_postgres_alone_is_refused(text: str, found: str) -> None:
+    """What a warehouse would refuse in mid-revision, or take for a text, is told beforehand."""
+    with pytest.raises(CompileError, match=f"^{re.escape(found)} in {re.escape(text)}: "):
+        portable(text)
 
 
 def test_every_kind_of_skip_is_shown() -> None:

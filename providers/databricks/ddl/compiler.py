@@ -26,6 +26,7 @@ from sqlalchemy.sql import compiler, sqltypes
 from sqlalchemy.sql.type_api import TypeEngine
 
 from .datatypes import bare, name_of
+from .expressions import portable
 
 #: What a table needs before a column of it may have a default.
 DEFAULTS = ("delta.feature.allowColumnDefaults", "supported")
@@ -87,7 +88,7 @@ class Compiler(compiler.DDLCompiler):
             expression = self.sql_compiler.process(
                 column.computed.sqltext, include_table=False, literal_binds=True
             )
-            return f"GENERATED ALWAYS AS (CAST({expression} AS {self.type_name(column)}))"
+            return f"GENERATED ALWAYS AS (CAST({portable(expression)} AS {self.type_name(column)}))"
         if column.identity is None:
             return ""
         if not numbers_itself(column, self.dialect):
@@ -104,7 +105,7 @@ class Compiler(compiler.DDLCompiler):
     def default_expression(self, default: Any) -> str:  # noqa: ANN401 - an expression of SQLAlchemy
         """Return a default that the warehouse computes."""
         try:
-            return str(self.render_default_string(default))
+            return portable(str(self.render_default_string(default)))
         except NotImplementedError as error:
             raise CompileError("there are no sequences; use sa.Identity()") from error
 

@@ -27,6 +27,7 @@ from sqlalchemy.ext.compiler import compiles
 
 from .compiler import Compiler
 from .datatypes import name_of
+from .expressions import portable
 
 
 class SetProperty(AlterTable):
@@ -76,7 +77,8 @@ def _add_check(element: AddCheck, compiler: Compiler, **_: Any) -> str:  # noqa:
     condition = compiler.sql_compiler.process(
         element.check.sqltext, include_table=False, literal_binds=True
     )
-    return f"{_alter(element, compiler)} ADD CONSTRAINT {name} CHECK (({condition}) IS NOT FALSE)"
+    check = f"CHECK (({portable(condition)}) IS NOT FALSE)"
+    return f"{_alter(element, compiler)} ADD CONSTRAINT {name} {check}"
 
 
 @compiles(Backfill, "databricks")

@@ -71,6 +71,11 @@ def canonical(text: str) -> str:
     return found
 
 
+def is_type(word: str) -> bool:
+    """Tell whether the name of a type begins with *word*."""
+    return word.upper() in {*_NAMES, "INTERVAL", "VOID"}
+
+
 class _Reader:
     """Reads one type, nested or not."""
 

@@ -5,32 +5,24 @@ Page "delta/generated-columns".
 
 from __future__ import annotations
 
-import sqlglot
 from sqlglot import exp
 
 from providers.databricks.warehouse import errors
 from providers.databricks.warehouse.datatypes import duckdb_type, of_arrow
 from providers.databricks.warehouse.errors import SqlError
 from providers.databricks.warehouse.model import Column, Definition, contains, quoted
+from providers.databricks.warehouse.reading import read
 from providers.databricks.warehouse.storage import Transaction
 
 
 def expression(text: str) -> str:
     """Return an expression of Databricks in DuckDB's SQL."""
-    return _parsed(text).sql(dialect="duckdb")
+    return read(text).sql(dialect="duckdb")
 
 
 def columns_in(text: str) -> set[str]:
     """Return the columns that an expression of Databricks reads."""
-    return {column.parts[0].name for column in _parsed(text).find_all(exp.Column)}
-
-
-def _parsed(text: str) -> exp.Expr:
-    try:
-        return sqlglot.parse_one(text, read="databricks")
-    except sqlglot.errors.SqlglotError as error:
-        said = str(error).split("\n", 1)[0]
-        raise SqlError(errors.PARSE_SYNTAX_ERROR, said) from error
+    return {column.parts[0].name for column in read(text).find_all(exp.Column)}
 
 
 def check_generated(work: Transaction, definition: Definition) -> None:

@@ -10,27 +10,26 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from providers.databricks.warehouse import errors
 from providers.databricks.warehouse.catalog import INFORMATION_SCHEMA, Catalog
 from providers.databricks.warehouse.errors import SqlError
 from providers.databricks.warehouse.model import Name, Scope, Table, Version, View
+from providers.databricks.warehouse.reading import read
 from providers.databricks.warehouse.storage import kept
 
 
 def parse(sql: str) -> exp.Expression:
     """Return the tree of a query or of a statement that changes rows."""
-    try:
-        parsed = sqlglot.parse_one(sql, read="databricks")
-    except SqlglotError as error:
-        said = str(error).split("\n", 1)[0]
-        raise SqlError(errors.PARSE_SYNTAX_ERROR, said) from error
+    parsed = read(sql)
     if not isinstance(parsed, exp.Expression):
         raise SqlError(errors.PARSE_SYNTAX_ERROR, "Syntax error at or near end of input.")
     return parsed
+
+
+#: Type of a parameter that holds others -> the function that makes its value of them.
+_COLLECTIONS = {"ARRAY": "array", "MAP": "map"}
 
 
 def bind(statement: exp.Expression, parameters: Sequence[Any]) -> None:
@@ -49,11 +48,14 @@ def bind(statement: exp.Expression, parameters: Sequence[Any]) -> None:
         marker.replace(_literal(found))
 
 
-def _literal(parameter: Any) -> exp.Expression:  # noqa: ANN401 - a struct of untyped code
-    text = parameter.value.stringValue if parameter.value is not None else None
-    if text is None:
+def _literal(parameter: Any) -> exp.Expr:  # noqa: ANN401 - a struct of untyped code
+    value = getattr(parameter.value, "stringValue", parameter.value)  # bare within a collection
+    if parameter.type in _COLLECTIONS:
+        parts = [_literal(each) for each in parameter.arguments or ()]
+        return exp.func(_COLLECTIONS[parameter.type], *parts, dialect="databricks")
+    if value is None or parameter.type == "VOID":
         return exp.Null()
-    literal = exp.Literal.string(text)
+    literal = exp.Literal.string(value)
     if parameter.type.upper() == "STRING":
         return literal
     return exp.cast(literal, parameter.type, dialect="databricks")

@@ -9,6 +9,7 @@ from providers.databricks.warehouse import alter, errors, queries
 from providers.databricks.warehouse import commands as c
 from providers.databricks.warehouse.catalog import INFORMATION_SCHEMA
 from providers.databricks.warehouse.context import Context
+from providers.databricks.warehouse.defaults import check_default
 from providers.databricks.warehouse.errors import SqlError, cannot_run
 from providers.databricks.warehouse.generated import check_generated
 from providers.databricks.warehouse.keys import KeyRules
@@ -89,6 +90,8 @@ def _definition(context: Context, work: Transaction, command: c.CreateTable) -> 
     if any(column.default is not None for column in columns):
         alter.require_defaults(definition, "CREATE TABLE")
     check_generated(work, definition)
+    for column in columns:
+        check_default(work, column, "CREATE TABLE")
     clusters = tuple(definition.column(each).name for each in command.cluster_by)
     partitions = tuple(definition.column(each).name for each in command.partitioned_by)
     return replace(definition, cluster_by=clusters, partitioned_by=partitions)
@@ -214,6 +217,9 @@ def alter_table(context: Context, command: c.AlterTable) -> Result:
     with changing(context, seen) as (work, table):
         change = alter.apply(action, table.definition, _rules(context, table.id, table.name))
         _check_existing(work, table, action)
+        if isinstance(action, c.SetDefault):
+            column = change.definition.column(action.column)
+            check_default(work, column, "ALTER TABLE ALTER COLUMN")
         data = table.data
         if change.rows:
             data = next_data(table)

@@ -95,6 +95,25 @@ ROWS = (
         "add another column, fill it",
     ),
     Row(
+        'op.create_table("rooms", sa.Column("id", sa.Uuid(), '
+        'server_default=sa.text("gen_random_uuid()")))',
+        "defaults",
+        refusal="create_table on rooms: (in table 'rooms', column 'id'): gen_random_uuid( in "
+        "gen_random_uuid(): there is no such function",
+    ),
+    Row(
+        """op.create_check_constraint("ck_nick", "people", "nick ~ '^a'")""",
+        "constraint",
+        refusal="create_check_constraint on people: ~ in nick ~ '^a': there is no such operator; "
+        "rlike is the usual choice",
+    ),
+    Row(
+        """op.create_check_constraint("ck_nick", "people", '"nick" <> \\'\\'')""",
+        "constraint",
+        refusal='create_check_constraint on people: " in "nick" <> \'\': double quotes are around '
+        "texts here; name a column by sa.column(), or bare",
+    ),
+    Row(
         'op.execute(sa.update(sa.table("files", sa.column("body", sa.LargeBinary()))).values('
         'body=b"\\x00\\xff"))',
         "insert",
