@@ -292,6 +292,18 @@ def test_an_enum_is_no_object(act: str) -> None:
     assert sent == []
 
 
+def test_listeners_of_a_table_are_told(script: Script) -> None:
+    """What is to be sent before or after a table is created is sent, as Alembic does it."""
+    said = "(('{0}', lambda *_, **__: op.execute('SELECT \\'{0}\\'')),)"
+    listeners = f"{said.format('before_create')} + {said.format('after_create')}"
+    script.run(f'op.create_table("t", sa.Column("a", sa.Integer()), listeners={listeners})')
+    assert script.lines == [
+        "SELECT 'before_create'",
+        "CREATE TABLE t ( a INT ) USING DELTA",
+        "SELECT 'after_create'",
+    ]
+
+
 def test_an_enum_that_is_text_everywhere_loses_nothing(script: Script) -> None:
     """With native_enum=False no database keeps the values, so nothing is left out."""
     column = 'sa.Column("state", sa.Enum("open", "shut", name="states", native_enum=False))'

@@ -140,6 +140,9 @@ _KEPT_AS_TEXT = {
     postgresql.MACADDR: "MACADDR",
 }
 
+#: Attributes of a type that hold others: of arrays, of maps.
+_PARTS = ("item_type", "key_type", "value_type")
+
 #: Types whose length is lost; VARCHAR and CHAR by these very names keep it.
 _UNSIZED = (types.String, types.LargeBinary, types.BINARY, types.VARBINARY)
 
@@ -153,30 +156,33 @@ def bare(type_: types.TypeEngine[Any], dialect: Dialect) -> types.TypeEngine[Any
 
 def word_for(type_: types.TypeEngine[Any], dialect: Dialect) -> str | None:
     """Return the word for a type whose text a STRING keeps; None where nothing is lost so."""
-    found = [word for each in _innermost(type_, dialect) for word in _words(each)]
+    found = [word for each in innermost(type_, dialect) for word in _words(each)]
     return found[0] if found else None
 
 
 def lost_length(type_: types.TypeEngine[Any], dialect: Dialect) -> int | None:
     """Return the length that *type_* has and its counterpart has not; None: nothing is lost."""
-    for each in _innermost(type_, dialect):
+    for each in innermost(type_, dialect):
         named = isinstance(each, types.Enum) or type(each) in {types.VARCHAR, types.CHAR}
-        if isinstance(each, _UNSIZED) and not named:
-            return each.length or None
+        if isinstance(each, _UNSIZED) and not named and each.length:
+            return each.length
     return None
 
 
 def collation_of(type_: types.TypeEngine[Any], dialect: Dialect) -> str | None:
     """Return the collation that a text was to be sorted by; None where it has none of its own."""
-    return next((getattr(each, "collation", None) for each in _innermost(type_, dialect)), None)
+    found = (getattr(each, "collation", None) for each in innermost(type_, dialect))
+    return next(filter(None, found), None)
 
 
-def _innermost(type_: types.TypeEngine[Any], dialect: Dialect) -> Iterator[types.TypeEngine[Any]]:
-    """Yield what *type_* is, or what it is an array of."""
-    inner = bare(type_, dialect)
-    while isinstance(inner, types.ARRAY):
-        inner = bare(inner.item_type, dialect)
-    yield inner
+def innermost(type_: types.TypeEngine[Any], dialect: Dialect) -> Iterator[types.TypeEngine[Any]]:
+    """Yield what *type_* is, or what it is an array or a map of."""
+    outer = bare(type_, dialect)
+    parts = [getattr(outer, name) for name in _PARTS if hasattr(outer, name)]
+    if not parts:
+        yield outer
+    for part in parts:
+        yield from innermost(part, dialect)
 
 
 def _words(type_: types.TypeEngine[Any]) -> Iterator[str]:

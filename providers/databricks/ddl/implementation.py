@@ -113,11 +113,14 @@ class Directives(Comparisons):
             self.skip(skip)
 
     def create_table(self, table: Table, **kw: Any) -> None:  # noqa: ANN401 - Alembic's own arguments
-        """Create a table; its CHECK constraints follow."""
+        """Create a table; its CHECK constraints follow. Its listeners are told, as by Alembic."""
         with skips.restored(table):
             left_out = list(skips.of_table(table, self.dialect))
             checks = [check for check in skips.checks_of(table) if self.is_due(check)]
+            self.compiled("create_table", table.fullname, creating(table, checks, kw))
+            table.dispatch.before_create(table, self.connection, checkfirst=False, _ddl_runner=self)
             self.send("create_table", table.fullname, creating(table, checks, kw), *left_out)
+            table.dispatch.after_create(table, self.connection, checkfirst=False, _ddl_runner=self)
 
     def is_due(self, constraint: Constraint) -> bool:
         """Tell whether a type's own constraint is meant for this dialect; others always are."""

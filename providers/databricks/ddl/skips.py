@@ -12,7 +12,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CheckConstraint, Constraint, ForeignKeyConstraint, UniqueConstraint
 from sqlalchemy.sql.elements import ColumnElement
 
-from .datatypes import bare, collation_of, lost_length, word_for
+from .datatypes import bare, collation_of, innermost, lost_length, word_for
 
 #: Every kind of skip, and what is lost with it.
 KINDS = {
@@ -136,10 +136,12 @@ def of_options(table: Table) -> Iterator[Skip]:
 
 def of_values(column: Column[Any], table: str, dialect: Dialect) -> Iterator[Skip]:
     """Yield a skip for an Enum that no CHECK guards; one that is not native has none anywhere."""
-    type_ = bare(column.type, dialect)
-    if isinstance(type_, Enum) and type_.native_enum and not type_.create_constraint:
-        values = ", ".join(type_.enums)
-        yield Skip("enum", f"{column.name} on {table} takes any text, not only {values}")
+    is_plain = isinstance(bare(column.type, dialect), Enum)
+    for type_ in innermost(column.type, dialect):
+        is_guarded = is_plain and getattr(type_, "create_constraint", False)
+        if isinstance(type_, Enum) and type_.native_enum and not is_guarded:
+            values = ", ".join(type_.enums)
+            yield Skip("enum", f"{column.name} on {table} takes any text, not only {values}")
 
 
 def of_identity(column: Column[Any], table: str) -> Iterator[Skip]:

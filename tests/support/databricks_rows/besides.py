@@ -114,6 +114,17 @@ ROWS = (
         "texts here; name a column by sa.column(), or bare",
     ),
     Row(
+        'op.create_table("rooms", '
+        'sa.Column("states", sa.ARRAY(sa.Enum("open", "shut", name="e"))), '
+        'sa.Column("keys", dbx.DatabricksMap(sa.Text(), sa.Uuid())))',
+        "datatypes",
+        sends=("CREATE TABLE rooms ( states ARRAY<STRING>, keys MAP<STRING,STRING> ) USING DELTA",),
+        skips=(
+            ("enum", "states on rooms takes any text, not only open, shut"),
+            ("type", "keys (UUID) on rooms: kept as STRING, which takes any text"),
+        ),
+    ),
+    Row(
         'op.execute(sa.update(sa.table("files", sa.column("body", sa.LargeBinary()))).values('
         'body=b"\\x00\\xff"))',
         "insert",
