@@ -18,7 +18,7 @@ from sync.cli.door import running_service
 from sync.cli.failures import worst
 from sync.cli.screen import Screen
 from sync.cli.table import Column, Table
-from sync.cli.words import count, heads_text, joined, one_line
+from sync.cli.words import count, heads_text, one_line, some
 from sync.edits import Edit
 from sync.errors import AuditError, MultipleHeadsError, UnknownRevisionError
 from sync.expansion import Answer, Expansion, Tenant, expanded, shortened, tenants_of
@@ -30,9 +30,6 @@ from sync.runtime import Runtime
 from sync.settings import History, Settings, load_settings
 from sync.store.backends import control_file
 from sync.tenants import ask, mover
-
-#: So many targets are named in one line.
-NAMED = 3
 
 
 class Verdict(StrEnum):
@@ -169,8 +166,7 @@ async def edits(settings: Settings) -> list[Finding]:
 
 def edited(edit: Edit) -> Finding:
     """Return what is to be said of one edited file."""
-    more = [f"and {len(edit.targets) - NAMED} more"] if len(edit.targets) > NAMED else []
-    held = f"{count(len(edit.targets), 'target')} ({joined([*edit.targets[:NAMED], *more])})"
+    held = f"{count(len(edit.targets), 'target')} ({some(edit.targets)})"
     text = f"{edit}, on {held}; restore the file"
     return Finding(Verdict.WARN, f"history {edit.history}", text, exit_code=1)
 

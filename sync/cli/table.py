@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
-from sync.cli.words import NOTHING, named
+from sync.cli.words import NOTHING, named, some
 
 #: Blanks between two columns.
 GAP = 2
@@ -75,12 +77,11 @@ def fitted(table: Table, width: int) -> Table:
 
 
 def beneath(table: Table) -> Iterator[str]:
-    """Yield ``label: text`` for what a terminal shows under the table."""
-    long = [index for index, column in enumerate(table.columns) if column.beneath]
-    for row in table.rows:
-        for index in long:
-            if row[index] != NOTHING:
-                yield named(row[table.label], row[index])
+    """Yield ``label: text`` for what a terminal shows under the table, and what many say once."""
+    for index in (place for place, column in enumerate(table.columns) if column.beneath):
+        told = (row for row in table.rows if row[index] != NOTHING)
+        for text, same in groupby(told, key=itemgetter(index)):
+            yield named(some([row[table.label] for row in same]), text)
 
 
 def _needed(table: Table, columns: list[int]) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from providers.types import Heads
 
 #: What stands where there is nothing to say, so that no cell is ever empty.
 NOTHING = "-"
+
+#: So many things are named in one line; of more it is said how many.
+NAMED = 3
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -86,6 +89,12 @@ def named(target: str, problem: str) -> str:
 def or_nothing(text: str | None) -> str:
     """Return *text*, or ``-`` where it is None or empty."""
     return one_line(text or "") or NOTHING
+
+
+def some(items: Sequence[str]) -> str:
+    """Return the first of *items* with commas, and how many more there are."""
+    more = [f"and {len(items) - NAMED} more"] if len(items) > NAMED else []
+    return joined([*items[:NAMED], *more])
 
 
 def joined(items: Iterable[str]) -> str:

@@ -141,6 +141,13 @@ def test_problems_stand_under_the_table() -> None:
     assert list(beneath(table)) == ["eu: down"]
 
 
+def test_what_several_rows_say_is_said_once() -> None:
+    """Rows in a row with the same text share a line; many are counted."""
+    rows = (*((name, "down") for name in "abcde"), ("f", "-"), ("g", "down"), ("h", "up"))
+    table = Table((Column("target"), Column("problem", beneath=True)), rows)
+    assert list(beneath(table)) == ["a, b, c, and 3 more: down", "h: up"]
+
+
 def test_eighty_columns_show_what_matters() -> None:
     """At 80 columns a status row with ordinary names keeps target, status, heads, pending."""
     row = status_of(
