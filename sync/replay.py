@@ -9,7 +9,14 @@ from dataclasses import asdict
 from functools import partial
 
 from providers.base import Fingerprinting, Repairing, Session, Transactional
-from providers.errors import LevelheadError, OvertakenError, StampConflictError, StatementError
+from providers.errors import (
+    ConnectionLostError,
+    LevelheadError,
+    OvertakenError,
+    ProviderError,
+    StampConflictError,
+    StatementError,
+)
 from providers.types import Heads, Statement
 from sync.events.chain import JSON
 from sync.journal import Journal
@@ -203,13 +210,21 @@ def facts_of(step: Step) -> dict[str, JSON]:
 
 @contextmanager
 def located(step: Step) -> Iterator[None]:
-    """Have the error of a statement say which one of *step* it was."""
+    """Have the error of a statement say which one of *step* it was, or what to do next."""
     try:
         yield
     except StatementError as error:
-        said = str(error).removeprefix(f"{error.target}: ")
-        error.args = (f"{error.target}: {place_of(error.sql, step)}: {said}",)
+        error.args = (f"{error.target}: {place_of(error.sql, step)}: {said_by(error)}",)
         raise
+    except ConnectionLostError as error:
+        what = f"{said_by(error)}; sync again: that looks at how far this run came"
+        error.args = (f"{error.target}: revision {step.revision}: {what}",)
+        raise
+
+
+def said_by(error: ProviderError) -> str:
+    """Return what *error* says, without the name of the target."""
+    return str(error).removeprefix(f"{error.target}: ")
 
 
 def place_of(sql: str | None, step: Step) -> str:

@@ -22,8 +22,9 @@ pytest_plugins = ["tests.support.warehouse"]
 
 SECRET = "dapi-hunter2-and-more"  # noqa: S105 - a token that opens nothing
 
-#: How a run ends whose statement nobody saw the end of.
+#: How a run ends whose statement nobody saw the end of: of a script, and of a plan.
 BROKE = "eu: connection lost ("
+PLAN_BROKE = "eu: revision b2: the connection broke ("
 
 #: Statements that change nothing but the session.
 READS = ("SELECT", "DESCRIBE", "SHOW", "USE", "SET")
@@ -103,6 +104,11 @@ class Site:
         assert [self.ends(f"TABLE t_{name}") for name in ("a1", "b2", "c3")] == [["FINISHED"]] * 3
         return said
 
+    def shadow(self, how: str) -> None:
+        """Have plans compiled so: "none" has every revision run its script."""
+        text = self.project.toml.read_text()
+        self.project.toml.write_text(text.replace('shadow = "none"', f'shadow = "{how}"'))
+
     def ends(self, text: str) -> list[str]:
         """Return how the statements with *text* ended that arrived, the newest first."""
         return [each["status"] for each in self.statements() if text in each["query_text"]]
@@ -177,12 +183,20 @@ async def test_a_workspace_from_before(tmp_path: Path) -> None:
         await site.comes_to_head()
 
 
-async def test_a_table_that_somebody_renamed(site: Site) -> None:
+@pytest.mark.parametrize(
+    ("shadow", "line"),
+    [
+        ("none", "eu: revision b2: ["),
+        ("auto", "eu: revision b2, statement 1 of 1 (ALTER TABLE t_a1"),
+    ],
+)
+async def test_a_table_that_somebody_renamed(site: Site, shadow: str, line: str) -> None:
     """The run stops at the revision that misses it; with its name back, `sync` goes on."""
+    site.shadow(shadow)
     site.project.add_script("b2", "a1", RENAMED)
     await site.succeeds("sync", "--to", "a1")
     await asyncio.to_thread(site.execute, "ALTER TABLE t_a1 RENAME TO t_mine")
-    await site.fails(3, "eu: revision b2: [TABLE_OR_VIEW_NOT_FOUND]", "t_a1")
+    await site.fails(3, line, "[TABLE_OR_VIEW_NOT_FOUND]", "t_a1")
     await asyncio.to_thread(site.execute, "ALTER TABLE t_mine RENAME TO t_a1")
     await site.succeeds("sync")
 
@@ -206,15 +220,19 @@ async def test_a_schema_that_somebody_else_alters(site: Site) -> None:
     assert site.ends("TABLE t_b2") == ["FINISHED", *["FAILED"] * 7]
 
 
-async def test_a_warehouse_that_is_deleted_in_mid_rollout(site: Site) -> None:
+@pytest.mark.parametrize(("shadow", "line"), [("none", BROKE), ("auto", PLAN_BROKE)])
+async def test_a_warehouse_that_is_deleted_in_mid_rollout(
+    site: Site, shadow: str, line: str
+) -> None:
     """The run stops in order, and the line says which warehouse is no more."""
+    site.shadow(shadow)
     site.warehouse.control.add(Fault(FaultKind.SLOW, matching="t_b2", times=1))
     process = await site.project.start("sync")
     await until(lambda: ended(site, "TABLE t_b2", "RUNNING"))
     site.warehouse.control.add(Fault(FaultKind.DELETED))
     async with asyncio.timeout(PATIENCE):
         out, err = await process.communicate()
-    site.one_line(Said(process.returncode or 0, out.decode(), err.decode()), 3, BROKE, "sync again")
+    site.one_line(Said(process.returncode or 0, out.decode(), err.decode()), 3, line, "sync again")
     path = site.warehouse.http_path
     await site.fails(3, f"eu: there is no warehouse at {path} of 127.0.0.1", "check http_path")
     await site.is_unreachable("there is no warehouse at")
