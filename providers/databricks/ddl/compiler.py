@@ -13,6 +13,8 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
+    DateTime,
     Float,
     Identity,
     Integer,
@@ -41,6 +43,7 @@ WITHOUT_ZONE = ("delta.feature.timestampNtz", "supported")
 _NEEDS_MAPPING = re.compile(r"[ ,;{}()\n\t=]")
 
 _NUMBERS = (Integer, Numeric, Float)  # Float is no Numeric since SQLAlchemy 2.1
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([ t]\d\d:\d\d\S*)?")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _NO_TEXT = ("ARRAY<", "BINARY", "MAP<", "STRUCT<", "VARIANT")  # of which no default is a text
 _TRUTH = {
@@ -119,7 +122,10 @@ class Compiler(compiler.DDLCompiler):
         name = name_of(type_, self.dialect)
         if name.startswith("ARRAY<") and plain == "{}":
             return "array()"
-        if isinstance(known, (Boolean, *_NUMBERS)) or name.startswith(_NO_TEXT):
+        is_moment = isinstance(known, (Date, DateTime))
+        if is_moment and _MOMENT.fullmatch(plain):
+            return self.quoted(text)
+        if isinstance(known, (Boolean, *_NUMBERS)) or is_moment or name.startswith(_NO_TEXT):
             raise CompileError(f"the default {text!r} is no {name}; sa.text() takes an expression")
         return self.quoted(text)
 

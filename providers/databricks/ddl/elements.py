@@ -73,7 +73,7 @@ def _add_check(element: AddCheck, compiler: Compiler, **_: Any) -> str:  # noqa:
     named = element.check.name is not None
     name = compiler.preparer.format_constraint(element.check) if named else None
     if name is None:  # also where a type's own CHECK got no name
-        raise CompileError("a CHECK constraint needs a name")
+        raise CompileError("a CHECK constraint needs a name; a naming_convention can give it one")
     condition = compiler.sql_compiler.process(
         element.check.sqltext, include_table=False, literal_binds=True
     )

@@ -95,6 +95,12 @@ ROWS = (
         "add another column, fill it",
     ),
     Row(
+        'op.create_table("rooms", sa.Column("made", sa.DateTime(), server_default="now()"))',
+        "defaults",
+        refusal="create_table on rooms: (in table 'rooms', column 'made'): the default 'now()' is "
+        "no TIMESTAMP_NTZ; sa.text() takes an expression",
+    ),
+    Row(
         'op.create_table("rooms", sa.Column("id", sa.Uuid(), '
         'server_default=sa.text("gen_random_uuid()")))',
         "defaults",

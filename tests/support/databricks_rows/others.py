@@ -14,7 +14,8 @@ ROWS = (
     Row(
         'op.create_check_constraint(None, "people", "age > 0")',
         "constraint",
-        refusal="create_check_constraint on people: a CHECK constraint needs a name",
+        refusal="create_check_constraint on people: a CHECK constraint needs a name; a "
+        "naming_convention can give it one",
     ),
     Row(
         'op.create_unique_constraint("uq_nick", "people", ["nick"])',
