@@ -98,6 +98,7 @@ class Conversation:
         self._history = history
         self._secrets = {*secrets}
         self._renew = renew
+        self._no_token: ProviderError | None = None  #: why it was given none
         self._heard = False
         self._errors = b""  #: the end of standard error
         self._drain = asyncio.create_task(self._read_errors())
@@ -162,8 +163,8 @@ class Conversation:
         """Answer with a token that is valid now; with none where there is none to be had."""
         try:
             token = await self._renew() if self._renew else ""
-        except ProviderError:
-            token = ""
+        except ProviderError as error:
+            token, self._no_token = "", error
         self._secrets |= {token} - {""}
         await self.ask({"say": "token", "token": token})
 
@@ -175,6 +176,8 @@ class Conversation:
             return Note(said["verb"], said["revision"], said["facts"])
         if kind == "done":
             return Done(said["facts"])
+        if kind == "failed" and said["kind"] == "denied" and self._no_token is not None:
+            return Failed(self._no_token)
         if kind == "failed":
             return Failed(failure(said, subject=self._subject, history=self._history))
         return End(said)

@@ -36,6 +36,7 @@ def secrets_in(text: str) -> Iterator[str]:
     parameters = (value for name in _PARAMETERS for value in url.normalized_query.get(name, ()))
     for password in (str(url.password or ""), *parameters):
         yield password
+        yield password.strip()  # as they go on who take the line end off that a file had
         yield quote(password, safe="")
         yield quote_plus(password)
         yield quote(password, safe=" +")  # as SQLAlchemy writes it

@@ -16,6 +16,7 @@ from providers.types import BASE, Outcome, Statement, Target
 from providers.workspace.login import Login
 from providers.workspace.tokens import SignInDeniedError, SignInUnavailableError, Tokens
 from sync.model import RunState
+from tests.conformance.gate import Gate, gate
 from tests.support.engine import at, opened_runtime, ordered_one, settings_for, status
 from tests.support.histories import Scripts
 from tests.support.sample import copy_sample
@@ -101,6 +102,33 @@ async def test_run_outlives_its_token(
         assert (await status(runtime)).heads == at("a2")
     for file in scripts.folder.glob("*.db*"):
         assert warehouse.token.encode() not in file.read_bytes()
+
+
+async def test_nobody_gives_the_next_token(
+    scripts: Scripts, warehouse: Warehouse, url: str
+) -> None:
+    """Where a script gets no further token, the line is about who gives them; `sync` goes on."""
+    scripts.add("a1", USERS)
+    scripts.add("a2", TWO)
+    async with gate(warehouse.port) as door:
+        target = moved(url, warehouse.port, door.port)
+        async with opened_runtime(settings_for(scripts, [target])) as runtime:
+            going_on = asyncio.create_task(ordered_one(runtime))
+            await sent(door, b"first STRING")
+            door.refuse("/oidc/v1/token")
+            run = await going_on
+            assert run.state is not RunState.SUCCEEDED
+            assert f":{door.port} gives no token, and does not say" in str(run.error)
+            door.refuse("nothing of the sort")
+            run = await ordered_one(runtime)
+            assert (run.state, run.error) == (RunState.SUCCEEDED, None)
+
+
+async def sent(door: Gate, text: bytes) -> None:
+    """Wait until a statement with *text* has come by."""
+    async with asyncio.timeout(60):
+        while not any(text in request for request in door.asked):  # noqa: ASYNC110 - the runner is another process
+            await asyncio.sleep(0.01)
 
 
 async def test_hand_run(tmp_path: Path, url: str) -> None:

@@ -311,6 +311,12 @@ def test_references(folder: Path) -> None:
     }
 
 
+def test_a_secret_is_hidden_without_the_end_of_its_line_too(folder: Path) -> None:
+    """A variable that was filled from a file may end in a line end, which others take off."""
+    text = f'{TARGET}url = "postgresql://me:${{PW}}@h/orders"'
+    assert "geheim" in load(folder, text, {"PW": "geheim\n"}).hidden
+
+
 def test_password_variable_is_taken_as_it_is(folder: Path) -> None:
     """A variable that stands for a URL's password may hold any character."""
     text = f'{TARGET}url = "postgresql://${{USER}}:${{PW}}@${{HOST}}/orders"'
