@@ -21,7 +21,7 @@ from tests.support.engine import (
     version,
 )
 from tests.support.histories import ASYNC_ENV, Scripts
-from tests.support.lakebase import ENDPOINT, INSTANCE, Authority, authority
+from tests.support.lakebase import ENDPOINT, Authority, authority
 from tests.support.lakebase_stand import TOKEN, Stand, lakebase, trusted
 from tests.support.postgres import Databases
 from tests.support.sample import copy_sample
@@ -77,8 +77,8 @@ async def test_live_steps(scripts: Scripts, lakebase: Stand, driver: str) -> Non
     nothing_secret(scripts.folder, lakebase)
 
 
-@pytest.mark.parametrize("resource", [{"instance": INSTANCE}, {"endpoint": ENDPOINT}])
-async def test_hand_run(tmp_path: Path, lakebase: Stand, resource: dict[str, str]) -> None:
+@pytest.mark.parametrize("resource", ["instance", "endpoint"])
+async def test_hand_run(tmp_path: Path, lakebase: Stand, resource: str) -> None:
     """Alembic called by hand logs in with what was minted for it, each time anew."""
     sample = copy_sample(tmp_path / "project", lakebase.url(port=None, **resource))
     said = await sample.run("alembic upgrade head 2>&1", POSTGRES_PROVIDER="lakebase")
