@@ -20,6 +20,7 @@ from sync.endings import (
     Ending,
     ending,
     in_doubt,
+    still_running,
 )
 from sync.engine import Engine
 from sync.errors import AuditError, CanaryPendingError, LeaseLostError
@@ -144,9 +145,11 @@ class Attempt:
     async def _move(self, visit: Visit, journal: Journal, graph: Graph) -> Heads:
         order, session = self.run.order, await visit.session()
         settled = await self._settle(session, journal, graph, going=self.run)
+        if settled.running:  # a person can tell of what has ended, and of nothing else
+            raise still_running(self.target, settled)
         if order.verb is Verb.STAMP:
             return await self._stamp(session, journal, graph, settled)
-        if settled.left:
+        if settled.unknown:
             raise in_doubt(self.target, settled)
         self.start = settled.heads
         if is_at_head(order, graph, settled.heads):
@@ -217,7 +220,7 @@ class Attempt:
             history, self.target.dialect, self.run.order, settled.heads
         )
         heads = await executor.stamp(session, plan, journal, self._begin)
-        await settle_by_stamp(journal, graph, heads, settled.left)
+        await settle_by_stamp(journal, graph, heads, settled.unknown)
         return heads
 
     async def _begin(self, plan: Plan) -> None:

@@ -218,17 +218,22 @@ def requested(run: Run) -> Draft:
 
 def in_doubt(target: Target, settled: Settlement) -> StatementInDoubtError:
     """Return the error for what nobody can tell, with the operator's way out; or not yet."""
-    if not settled.unknown:
-        doubt = settled.running[0]
-        return StatementRunningError(
-            f"{target.name}: {doubt.noun} {doubt.ticket} of revision {doubt.revision}, which an "
-            "earlier run has sent, still runs there; nothing is sent until it has ended"
-        )
+    if settled.running:
+        return still_running(target, settled)
     doubt = settled.unknown[0]
     return StatementInDoubtError(
         f"{target.name}: nobody can tell whether {doubt.noun} {doubt.ticket} of revision "
         f"{doubt.revision} took effect; look at the target, then "
         f"levelhead settle {doubt.ticket} applied (or absent)"
+    )
+
+
+def still_running(target: Target, settled: Settlement) -> StatementRunningError:
+    """Return the error for what has not ended yet."""
+    doubt = settled.running[0]
+    return StatementRunningError(
+        f"{target.name}: {doubt.noun} {doubt.ticket} of revision {doubt.revision}, which an "
+        "earlier run has sent, still runs there; nothing is done until it has ended"
     )
 
 

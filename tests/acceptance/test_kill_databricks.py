@@ -52,7 +52,7 @@ STOPPED = re.compile(
 #: The error that names a statement which has not ended, and nothing to do about it.
 RUNNING = re.compile(
     r"(\w+): statement (\w+) of revision r2, which an earlier run has sent, still runs there; "
-    r"nothing is sent until it has ended"
+    r"nothing is done until it has ended"
 )
 
 #: By itself; nothing was in doubt but runs and steps, of which the version table tells.

@@ -260,8 +260,7 @@ def test_how_an_orphan_ended(
 
 def test_a_doubt_names_the_way_out() -> None:
     """The error says what is in doubt, and what a person does about it."""
-    running = (a_doubt("run-2"),)
-    settled = Settlement(at("a"), frozenset(), (a_doubt("run-1"),), running)
+    settled = Settlement(at("a"), frozenset(), (a_doubt("run-1"),))
     assert str(in_doubt(TARGET, settled)) == (
         "db-1: nobody can tell whether statement ticket of revision b took effect; look at the "
         "target, then levelhead settle ticket applied (or absent)"
@@ -270,7 +269,8 @@ def test_a_doubt_names_the_way_out() -> None:
 
 def test_nobody_is_asked_about_what_still_runs() -> None:
     """Whoever settled it as absent now would have it sent a second time."""
-    error = in_doubt(TARGET, Settlement(at("a"), frozenset(), (), (a_doubt("run-1"),)))
+    running = (a_doubt("run-2"),)
+    error = in_doubt(TARGET, Settlement(at("a"), frozenset(), (a_doubt("run-1"),), running))
     assert isinstance(error, StatementRunningError)
     assert "settle" not in str(error)
     assert "still runs there" in str(error)
