@@ -40,13 +40,15 @@ class Runs:
         self._turn = asyncio.Semaphore(width)
         self._delays = Delays(engine)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._settling: set[str] = set()  #: runs whose service is gone, being settled here
 
     async def request(
         self, target: Target, order: Order, *, rollout: str, actor: str, objection: Objection
     ) -> Run:
         """Start carrying out *order* on *target*; return the run, or the one under way.
 
-        A downgrade or a stamp puts the target on hold before anything else happens.
+        A run whose service is gone is not under way: where it is just being settled, that comes
+        first. A downgrade or a stamp puts the target on hold before anything else happens.
 
         Raises:
             TargetHeldError: *objection* has one, where the target stands at this moment.
@@ -68,6 +70,11 @@ class Runs:
         found = await self._engine.log.share(target.name, work)
         if isinstance(found, RunError):
             raise found
+        if isinstance(found, Run) and found.id in self._settling:
+            await self.finished(found.id)
+            return await self.request(
+                target, order, rollout=rollout, actor=actor, objection=objection
+            )
         if isinstance(found, Run):
             return found
         attempt = self._attempt(run, target, trail, found)
@@ -85,6 +92,7 @@ class Runs:
         if lease:
             orphan = replace(orphan, target=target.name)
             attempt = self._attempt(orphan, target, trail, lease)
+            self._settling.add(orphan.id)
             self._start(orphan.id, attempt.recover())
             await self.finished(orphan.id)
 
@@ -172,5 +180,6 @@ class Runs:
 
     def _forget(self, run_id: str, task: asyncio.Task[None]) -> None:
         self._tasks.pop(run_id, None)
+        self._settling.discard(run_id)
         if not task.cancelled() and (error := task.exception()):
             logger.error("run %s: its end is not on record: %s", run_id, error)
