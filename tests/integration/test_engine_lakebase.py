@@ -80,7 +80,8 @@ async def test_live_steps(scripts: Scripts, lakebase: Stand, driver: str) -> Non
 @pytest.mark.parametrize("resource", ["instance", "endpoint"])
 async def test_hand_run(tmp_path: Path, lakebase: Stand, resource: str) -> None:
     """Alembic called by hand logs in with what was minted for it, each time anew."""
-    sample = copy_sample(tmp_path / "project", lakebase.url(port=None, **resource))
+    urls = {"instance": lakebase.url(), "endpoint": lakebase.url(endpoint=ENDPOINT)}
+    sample = copy_sample(tmp_path / "project", urls[resource])
     said = await sample.run("alembic upgrade head 2>&1", POSTGRES_PROVIDER="lakebase")
     said += await sample.run("alembic current 2>&1", POSTGRES_PROVIDER="lakebase")
     assert "(head)" in said
