@@ -12,7 +12,7 @@ from collections.abc import Collection
 from . import datatypes as _datatypes  # noqa: F401 - registers the names of types
 from . import elements as _elements  # noqa: F401 - registers the forms of ALTER TABLE
 from . import values as _values  # noqa: F401 - says how values travel
-from .implementation import Directives, Listener
+from .implementation import DatabricksImpl, Listener
 from .refusals import RefusedDirectiveError
 from .rehearsal import rehearse, survey
 from .skips import KINDS
@@ -31,9 +31,9 @@ def install(skip: Listener, note: Listener, refuse: Collection[str] = ()) -> Non
         note: The same for what there is to know of what is sent, such as a protocol that rises.
         refuse: Kinds of skips that are refused instead.
     """
-    Directives.tell_skip = staticmethod(skip)
-    Directives.tell_note = staticmethod(note)
-    Directives.refused_kinds = frozenset(refuse)
+    DatabricksImpl.tell_skip = staticmethod(skip)
+    DatabricksImpl.tell_note = staticmethod(note)
+    DatabricksImpl.refused_kinds = frozenset(refuse)
     _quiet(logging.getLogger("databricks.sql"))
 
 

@@ -49,7 +49,7 @@ from .values import holds_bytes, unhexed
 Listener = Callable[[str, str], None]
 
 
-class Directives(Comparisons):
+class DatabricksImpl(Comparisons):
     """Alembic's own hook for a dialect; of two for one dialect the later one counts."""
 
     __dialect__ = "databricks"

@@ -15,7 +15,7 @@ from alembic.util.sqla_compat import _copy as copied
 from sqlalchemy import Column
 from sqlalchemy.engine import Dialect
 
-from .implementation import Directives, recreation_refused
+from .implementation import DatabricksImpl, recreation_refused
 from .notes import Note
 from .refusals import RefusedDirectiveError
 from .skips import Skip
@@ -37,7 +37,7 @@ class Unconnected:
         self.engine = self
 
 
-class Rehearsal(Directives):
+class Rehearsal(DatabricksImpl):
     """Compiles directives, and takes down what comes of them; sends nothing."""
 
     def __init__(self, dialect: Dialect) -> None:
