@@ -236,7 +236,7 @@ def constraints_on_databricks(rows: Rows) -> Iterator[Fact]:
     tables = {name: table for name, table, _ in found}
     for name, table, kind in found:
         if kind == "CHECK":
-            yield Fact("check", table, name, neutral(checks[name]))
+            yield Fact("check", table, name, neutral(without_null(checks[name])))
         elif kind == "PRIMARY KEY":
             yield Fact("primary key", table, name, listed(keys[name]))
         elif kind == "FOREIGN KEY":
@@ -260,6 +260,13 @@ def plain(default: str | None) -> str | None:
 def neutral(condition: str) -> str:
     """Return a condition without the types that Postgres writes into it, and parentheses."""
     return re.sub(r"::[a-z]+|[()]", "", condition)
+
+
+def without_null(condition: str) -> str:
+    """Return a condition without what lets NULL pass, as on Postgres any CHECK does by itself."""
+    plain = condition.removesuffix(" IS NOT FALSE")
+    assert plain != condition
+    return plain
 
 
 def missing(postgres: Schema, databricks: Schema) -> list[Named]:
